@@ -1,0 +1,30 @@
+"""Double-token authentication for ASGI apps: access tokens checked locally, refresh tokens rotated and revocable."""
+
+from .access import AccessToken, Verifier
+from .devices import DevicePolicy
+from .issuer import Issuer
+from .keys import KeyRing
+from .sessions import Device, Identity, Session, TokenPair
+from .stores.base import SessionStore
+from .stores.memory import MemoryStore
+from .web.handlers import login, logout
+from .web.middleware import JWTRefreshMiddleware
+from .web.transport import Cookie
+
+__all__ = [
+    "AccessToken",
+    "Cookie",
+    "Device",
+    "DevicePolicy",
+    "Identity",
+    "Issuer",
+    "JWTRefreshMiddleware",
+    "KeyRing",
+    "MemoryStore",
+    "Session",
+    "SessionStore",
+    "TokenPair",
+    "Verifier",
+    "login",
+    "logout",
+]

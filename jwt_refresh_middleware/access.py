@@ -1,0 +1,289 @@
+"""Access tokens: minting them and checking them strictly (RFC 9068, RFC 7519, RFC 8725).
+
+PyJWT does the cryptography; what a token may look like is decided here, since a JWT library has to be lenient.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from jwt.algorithms import HMACAlgorithm
+from jwt.exceptions import InvalidKeyError
+
+from .encoding import b64url_decode, b64url_encode, json_object
+from .errors import TokenExpired, TokenInvalid, TokenRevoked
+from .keys import HmacKey, KeyRing, key_ring
+from .sessions import is_clean
+
+MAX_TOKEN_BYTES = 8192
+"""Longer tokens are refused unread; servers cut request headers at 8 KiB to 64 KiB."""
+DEFAULT_ISSUER = "jwt-refresh-middleware"
+MAX_LEEWAY = 60.0
+
+_TYPES = ("at+jwt", "application/at+jwt")  # RFC 9068, 2.1
+_HEADERS_NOT_UNDERSTOOD = frozenset(
+    {"crit", "b64", "zip", "enc", "cty", "jku", "jwk", "x5u", "x5c"}
+)  # RFC 7515, 4.1 and 4.1.11
+_LAST_DATE = 253_402_300_800  # the year 10000: later is no date (RFC 7519, 2: NumericDate)
+_KNOWN_HEADERS = 64
+
+_HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
+_dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+class Claims(Mapping[str, Any]):
+    """The claims of a token, read-only all the way down: lists and objects are handed out as copies."""
+
+    __slots__ = ("_claims",)
+
+    def __init__(self, claims: dict[str, Any]) -> None:
+        self._claims = claims
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._claims[name]
+        return deepcopy(value) if isinstance(value, (list, dict)) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._claims)
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def __repr__(self) -> str:
+        return f"Claims({sorted(self._claims)})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessToken:
+    """A verified access token. Times are whole or fractional seconds since the epoch.
+
+    Attributes:
+        subject: whose it is, claim ``sub``.
+        session_id: the session it belongs to, claim ``sid``; None for a token of another issuer.
+        scopes: what it may be used for, claim ``scope``.
+        issued_at, expires_at: claims ``iat`` and ``exp``.
+        token_id: claim ``jti``.
+        auth_time: when the person authenticated; None for a token of another issuer that does not say.
+        generation: of the refresh token that was handed out with it, claim ``gen``; None if it does not say.
+        claims: all claims, read-only.
+    """
+
+    subject: str
+    session_id: str | None
+    scopes: tuple[str, ...]
+    issued_at: float
+    expires_at: float
+    token_id: str
+    auth_time: float | None
+    generation: int | None
+    claims: Mapping[str, Any]
+
+
+def _usable(key: HmacKey) -> HmacKey:
+    """Refuse what is not a shared secret but somebody's public key (RFC 8725, 2.1: algorithm confusion)."""
+    try:
+        _HS256.prepare_key(key.secret)
+    except InvalidKeyError:
+        raise ValueError("this secret is a public or asymmetric key; a shared secret is random text") from None
+    return key
+
+
+class Minter:
+    """Writes access tokens under the newest key."""
+
+    def __init__(self, keys: KeyRing, *, issuer: str, audience: str) -> None:
+        self._key = _usable(keys.keys[0])
+        header = {"alg": self._key.algorithm, "typ": "at+jwt", "kid": self._key.kid}
+        self._header = b64url_encode(_dumps(header).encode()) + b"."
+        self._fixed = {"iss": issuer, "aud": audience}
+
+    def mint(self, own: Mapping[str, Any], *, subject: str, issued_at: int, expires_at: int, **claims: Any) -> str:
+        """A signed token (RFC 9068, 2.2). ``own`` are the app's claims; the issuer's claims cannot be overridden.
+
+        Raises:
+            ValueError: the claims make the token longer than any verifier here would read.
+        """
+        payload = {
+            **own,
+            **self._fixed,
+            "sub": subject,
+            "iat": issued_at,
+            "exp": expires_at,
+            "jti": secrets.token_urlsafe(16),
+            **claims,
+        }
+        signed = self._header + b64url_encode(_dumps(payload).encode())
+        token = signed + b"." + b64url_encode(_HS256.sign(signed, self._key.secret))
+        if len(token) > MAX_TOKEN_BYTES:
+            raise ValueError(f"the claims make an access token of {len(token)} bytes; {MAX_TOKEN_BYTES} is the limit")
+        return token.decode("ascii")
+
+
+def _seconds(value: timedelta, name: str, *, least: float, most: float = float("inf")) -> float:
+    seconds = value.total_seconds()
+    if not least <= seconds <= most:
+        raise ValueError(f"{name} must be between {least:g} s and {most:g} s, not {seconds:g} s")
+    return seconds
+
+
+class Verifier:
+    """Checks access tokens with keys only: no I/O, no await.
+
+    A token that passed is remembered (at most ``cache_size`` of them), so that seeing it again costs one dictionary
+    look-up; its expiry and its session's end are checked every time. Create it once and keep it.
+    """
+
+    def __init__(
+        self,
+        keys: KeyRing | str | Sequence[str],
+        *,
+        issuer: str = DEFAULT_ISSUER,
+        audience: str | None = None,
+        leeway: timedelta = timedelta(0),
+        clock: Callable[[], float] = time.time,
+        max_lifetime: timedelta | None = None,
+        cache_size: int = 4096,
+        revoked: Mapping[str, float] | None = None,
+    ) -> None:
+        """Precompute everything that can be.
+
+        Args:
+            keys: a :class:`KeyRing`, a secret, or several secrets.
+            issuer: the only ``iss`` that is accepted, compared exactly (RFC 7519, 4.1.1).
+            audience: must be the ``aud`` or a member of it (RFC 7519, 4.1.3). Default: the issuer.
+            leeway: tolerance for clocks, 0 to 60 seconds.
+            clock: seconds since the epoch.
+            max_lifetime: refuse tokens whose ``exp`` is further from ``iat``. Default: no limit.
+            cache_size: how many verified tokens are remembered; 0 for none.
+            revoked: ended sessions by id, looked up at every check. Default: none.
+
+        Raises:
+            ValueError: a weak or unsuitable key, an empty issuer or audience, a leeway out of range.
+        """
+        audience = issuer if audience is None else audience
+        if not is_clean(issuer) or not is_clean(audience):
+            raise ValueError("issuer and audience are text without control characters")
+        self.keys = key_ring(keys)
+        self.issuer = issuer
+        self.audience = audience
+        self.clock = clock
+        self._leeway = _seconds(leeway, "leeway", least=0, most=MAX_LEEWAY)
+        self._max_lifetime = None if max_lifetime is None else _seconds(max_lifetime, "max_lifetime", least=1)
+        self._by_kid = {key.kid: (_usable(key),) for key in self.keys.keys}
+        self._headers: dict[bytes, tuple[HmacKey, ...]] = {}
+        self._cache: dict[bytes, AccessToken] = {}
+        self._cache_size = cache_size
+        self._revoked: Mapping[str | None, float] = revoked if revoked is not None else {}  # type: ignore[assignment]
+
+    def verify(self, token: str | bytes) -> AccessToken:
+        """The verified content of a token.
+
+        Raises:
+            TokenExpired: only its lifetime is over.
+            TokenRevoked: its session was ended.
+            TokenInvalid: anything else is wrong with it.
+        """
+        if isinstance(token, str):
+            try:
+                token = token.encode("ascii")
+            except UnicodeEncodeError:
+                raise TokenInvalid from None
+        now = self.clock()
+        found = self._cache.get(token)
+        if found is None:
+            found = self._check(token, now)
+            if now < found.expires_at + self._leeway:
+                self._remember(token, found)
+        if now >= found.expires_at + self._leeway:
+            raise TokenExpired
+        if found.session_id in self._revoked:
+            raise TokenRevoked
+        return found
+
+    def _remember(self, token: bytes, found: AccessToken) -> None:
+        if self._cache_size:
+            if len(self._cache) >= self._cache_size:
+                del self._cache[next(iter(self._cache))]
+            self._cache[token] = found
+
+    def _check(self, token: bytes, now: float) -> AccessToken:
+        try:
+            if len(token) > MAX_TOKEN_BYTES:
+                _refuse()
+            signed, _, signature = token.rpartition(b".")
+            header, _, payload = signed.partition(b".")
+            raw_signature = b64url_decode(signature)
+            keys = self._headers.get(header) or self._read_header(header)
+            for key in keys:
+                if _HS256.verify(signed, key.secret, raw_signature):
+                    if len(self._headers) < _KNOWN_HEADERS:
+                        self._headers[header] = keys  # only now: nobody without a key fills this
+                    return self._read_claims(json_object(b64url_decode(payload)), now)
+        except (ValueError, TypeError):
+            pass
+        raise TokenInvalid
+
+    def _read_header(self, segment: bytes) -> tuple[HmacKey, ...]:
+        """The keys that may have signed under this header: one, or all where it names none."""
+        header = json_object(b64url_decode(segment))
+        kind = header.get("typ")
+        if type(kind) is not str or kind.lower() not in _TYPES or _HEADERS_NOT_UNDERSTOOD.intersection(header):
+            _refuse()
+        kid = header.get("kid", "")
+        if type(kid) is not str:
+            _refuse()
+        keys = self._by_kid.get(kid, ()) if "kid" in header else self.keys.keys
+        return tuple(key for key in keys if key.algorithm == header.get("alg"))
+
+    def _read_claims(self, claims: dict[str, Any], now: float) -> AccessToken:
+        audience = claims.get("aud")
+        if audience != self.audience and not self._is_listed(audience):
+            _refuse()
+        get: Callable[..., Any] = claims.get
+        issued_at, expires_at, auth_time = get("iat"), get("exp"), get("auth_time")
+        subject, token_id, session_id, generation = get("sub"), get("jti"), get("sid"), get("gen")
+        scope = get("scope", "")
+        latest = now + self._leeway
+        if (
+            get("iss") != self.issuer
+            or not _is_date(expires_at)
+            or not _is_date(issued_at)
+            or issued_at > latest
+            or ("nbf" in claims and not (_is_date(claims["nbf"]) and claims["nbf"] <= latest))
+            or ("auth_time" in claims and not _is_date(auth_time))
+            or not is_clean(subject)
+            or not is_clean(token_id)
+            or ("sid" in claims and not is_clean(session_id))
+            or ("gen" in claims and (type(generation) is not int or generation < 0))
+            or type(scope) is not str
+            or (self._max_lifetime is not None and expires_at - issued_at > self._max_lifetime)
+        ):
+            _refuse()
+        return AccessToken(
+            subject=subject,
+            session_id=session_id,
+            scopes=tuple(scope.split()),
+            issued_at=issued_at,
+            expires_at=expires_at,
+            token_id=token_id,
+            auth_time=auth_time,
+            generation=generation,
+            claims=Claims(claims),
+        )
+
+    def _is_listed(self, audience: object) -> bool:
+        return type(audience) is list and all(type(member) is str for member in audience) and self.audience in audience
+
+
+def _is_date(value: object) -> bool:
+    """A NumericDate (RFC 7519, 2): a JSON number, not a bool, within the calendar."""
+    return (type(value) is int or type(value) is float) and 0 <= value < _LAST_DATE
+
+
+def _refuse() -> NoReturn:
+    raise ValueError("not an access token for this verifier")

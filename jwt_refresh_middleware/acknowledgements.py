@@ -1,0 +1,45 @@
+"""Which generations have been seen to arrive: known here at once, told to the store in batches."""
+
+from collections.abc import Mapping
+
+from .access import AccessToken
+
+_MOST_REMEMBERED = 65_536
+
+
+class Acknowledgements:
+    """An access token shows that its holder has the generation it was issued with.
+
+    The first token of each generation is noted, in memory and without waiting; the store learns of it later.
+    """
+
+    def __init__(self) -> None:
+        self.seen: dict[str | None, int] = {}
+        """Highest generation seen of each session, of the most recently noted 65 536 sessions."""
+        self._pending: dict[str, int] = {}
+
+    def note(self, token: AccessToken) -> None:
+        """Take note of a verified token."""
+        session_id, generation = token.session_id, token.generation
+        if session_id is None or generation is None or self.seen.get(session_id, -1) >= generation:
+            return
+        self.seen.pop(session_id, None)
+        if len(self.seen) >= _MOST_REMEMBERED:
+            del self.seen[next(iter(self.seen))]
+        self.seen[session_id] = generation
+        if generation:  # generation 0 was not exchanged for anything: there is no lost answer to forgive
+            self._pending[session_id] = generation
+
+    def known(self, session_id: str) -> int:
+        """The highest generation seen of a session, -1 for none."""
+        return self.seen.get(session_id, -1)
+
+    def take(self) -> Mapping[str, int]:
+        """What the store does not know yet; it is the caller's from now on."""
+        pending, self._pending = self._pending, {}
+        return pending
+
+    def put_back(self, pending: Mapping[str, int]) -> None:
+        """Keep for the next time what could not be told."""
+        for session_id, generation in pending.items():
+            self._pending[session_id] = max(generation, self._pending.get(session_id, -1))

@@ -1,0 +1,87 @@
+"""What an issuer does beside its requests: telling events, and a round each second that keeps it and its store in step."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from .events import Event
+
+log = logging.getLogger("jwt_refresh_middleware")
+
+_MOST_WAITING = 10_000
+_LAST_WORDS = 5.0
+
+
+class EventTeller:
+    """Tells events to ``logging`` and, in order and in the background, to a callback that may be slow or broken."""
+
+    def __init__(self, callback: Callable[[Event], Awaitable[None]] | None) -> None:
+        """``callback``: awaited with each event; its exceptions are logged and go no further."""
+        self._callback = callback
+        self._waiting: deque[Event] = deque(maxlen=_MOST_WAITING)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def listened_to(self) -> bool:
+        """Whether it is worth making an event of an everyday thing."""
+        return self._callback is not None or log.isEnabledFor(logging.DEBUG)
+
+    def tell(self, event: Event) -> None:
+        """Pass ``event`` on; returns at once."""
+        level = logging.WARNING if event.alarming else logging.DEBUG
+        log.log(level, "%s subject=%r session=%s", event.name, event.subject, event.session_id)
+        if self._callback is None:
+            return
+        if len(self._waiting) == _MOST_WAITING:
+            log.error("on_event does not keep up: the oldest of %d events is dropped", _MOST_WAITING)
+        self._waiting.append(event)
+        if self._task is None or self._task.done() or self._task.get_loop() is not asyncio.get_running_loop():
+            self._task = asyncio.create_task(self._deliver(self._callback))
+
+    async def _deliver(self, callback: Callable[[Event], Awaitable[None]]) -> None:
+        while self._waiting:
+            event = self._waiting.popleft()
+            try:
+                await callback(event)
+            except Exception:  # somebody else's code: it must not break a login
+                log.exception("on_event failed for %s", event.name)
+
+    async def finish(self) -> None:
+        """Wait until everything is told, at most five seconds."""
+        task = self._task
+        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait([task], timeout=_LAST_WORDS)
+            task.cancel()
+
+
+class Rounds:
+    """Calls ``work`` every ``interval`` seconds until stopped. What it raises is logged once until it works again."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]], interval: float) -> None:
+        self._work = work
+        self._interval = interval
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin in the running event loop; a task of a loop that is gone is left behind."""
+        self._task = asyncio.create_task(self._go_on())
+
+    async def stop(self) -> None:
+        """End the task, if it belongs to the running loop."""
+        task, self._task = self._task, None
+        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _go_on(self) -> None:
+        failing = False
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self._work()
+                failing = False
+            except Exception as error:  # noqa: BLE001  the store is away: the next round tries again
+                if not failing:
+                    log.warning("background work failed, it is tried again each second: %s", type(error).__name__)
+                failing = True

@@ -1,0 +1,138 @@
+"""What counts as the same device, and what a change of it does to a refresh."""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Literal, Self
+
+from .sessions import Change, Device
+
+OnChange = Literal["allow", "refuse", "revoke"]
+
+_BROWSERS = (  # the most specific first: each of them also names the browsers that it wants to be taken for
+    ("Edge", re.compile(r"Edg(?:e|A|iOS)?/")),
+    ("Opera", re.compile(r"OPR/|OPT/|Opera/")),
+    ("Samsung Internet", re.compile(r"SamsungBrowser/")),
+    ("Vivaldi", re.compile(r"Vivaldi/")),
+    ("Yandex", re.compile(r"YaBrowser/")),
+    ("Firefox", re.compile(r"Firefox/|FxiOS/")),
+    ("Chrome", re.compile(r"Chrome/|CriOS/|HeadlessChrome/|Chromium/")),
+    ("Safari", re.compile(r"Version/.*Safari/")),
+)
+_OUTCOME = {"allow": Change.ALLOWED, "refuse": Change.REFUSED, "revoke": Change.STOLEN}
+_SEVERITY = (Change.SAME, Change.ALLOWED, Change.REFUSED, Change.STOLEN)
+
+
+def agent_family(user_agent: str | None) -> str:
+    """The name of a browser, of any other agent the product name before the ``/``; empty if there is no agent."""
+    if not user_agent:
+        return ""
+    if user_agent.startswith(("Mozilla/", "Opera/")):
+        for name, pattern in _BROWSERS:
+            if pattern.search(user_agent):
+                return name
+    return user_agent.split("/", 1)[0].strip()
+
+
+def network(ip: str | None) -> str:
+    """The network of an address: /24 for IPv4 (mapped ones included), /64 for IPv6; other text as it is."""
+    normal = address(ip)
+    try:
+        prefix = 64 if ":" in normal else 24
+        return str(ip_network(f"{normal}/{prefix}", strict=False)) if normal else ""
+    except ValueError:
+        return normal
+
+
+def address(ip: str | None) -> str:
+    """One spelling per address: IPv4-mapped IPv6 as IPv4, no zone, lower case; text that is none as it is."""
+    if not ip:
+        return ""
+    try:
+        parsed = ip_address(ip.partition("%")[0])
+    except ValueError:
+        return ip
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicePolicy:
+    """How a session is bound to the device it began on.
+
+    Attributes:
+        ip: what of the address is compared: ``off``, ``subnet`` (/24, /64) or ``exact``. Default ``subnet``.
+        on_ip_change: what a difference does at a refresh: ``allow`` (with an event), ``refuse`` or ``revoke`` (ends
+            the session). Default ``allow``: phones roam.
+        user_agent: what of the agent is compared: ``off``, ``family`` (the browser's name) or ``exact``. Default
+            ``family``: versions change by themselves. An agent that was absent at login is not compared.
+        on_user_agent_change: as ``on_ip_change``. Default ``refuse``.
+        refresh_rate: at most so many rotations of one session in so many seconds, in one process; None for no limit.
+            A repeat counts a tenth. Default ``(30, 10)``.
+
+    Raises:
+        ValueError: an unknown value.
+    """
+
+    ip: Literal["off", "subnet", "exact"] = "subnet"
+    on_ip_change: OnChange = "allow"
+    user_agent: Literal["off", "family", "exact"] = "family"
+    on_user_agent_change: OnChange = "refuse"
+    refresh_rate: tuple[int, float] | None = (30, 10)
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("ip", ("off", "subnet", "exact")),
+            ("user_agent", ("off", "family", "exact")),
+            ("on_ip_change", tuple(_OUTCOME)),
+            ("on_user_agent_change", tuple(_OUTCOME)),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        if self.refresh_rate is not None and (self.refresh_rate[0] < 1 or self.refresh_rate[1] <= 0):
+            raise ValueError("refresh_rate is (at least 1 refresh, more than 0 seconds), or None")
+
+    @classmethod
+    def roaming(cls) -> Self:
+        """The default: the same browser, from anywhere."""
+        return cls()
+
+    @classmethod
+    def strict(cls) -> Self:
+        """The same browser from the same address; any change is refused."""
+        return cls(ip="exact", on_ip_change="refuse")
+
+    @classmethod
+    def off(cls) -> Self:
+        """Nothing is compared."""
+        return cls(ip="off", user_agent="off")
+
+    def _agent(self, device: Device) -> str:
+        if self.user_agent == "off":
+            return ""
+        return agent_family(device.user_agent) if self.user_agent == "family" else device.user_agent or ""
+
+    def _place(self, device: Device) -> str:
+        if self.ip == "off":
+            return ""
+        return network(device.ip) if self.ip == "subnet" else address(device.ip)
+
+    def binding(self, device: Device) -> str:
+        """What a session on ``device`` is bound to: one string, equal exactly if nothing that counts has changed."""
+        return f"{self._agent(device)}\n{self._place(device)}"
+
+    def bindings(self, device: Device) -> tuple[str, ...]:
+        """Every binding that ``device`` satisfies: its own, and that of a session that began without an agent."""
+        own = self.binding(device)
+        nameless = f"\n{self._place(device)}"
+        return (own,) if own == nameless else (own, nameless)
+
+    def same_device(self, bound: Device, seen: Device) -> bool:
+        """Whether ``seen`` may be handed a repeat of what ``bound`` was given: the same agent, as compared here."""
+        return self._agent(bound) in ("", self._agent(seen))
+
+    def compare(self, bound: Device, seen: Device) -> Change:
+        """What it means that a session of ``bound`` is refreshed from ``seen``: the worse of agent and address."""
+        agent = Change.SAME if self.same_device(bound, seen) else _OUTCOME[self.on_user_agent_change]
+        place = Change.SAME if self._place(bound) in ("", self._place(seen)) else _OUTCOME[self.on_ip_change]
+        return max(agent, place, key=_SEVERITY.index)

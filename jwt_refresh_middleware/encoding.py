@@ -1,0 +1,70 @@
+"""base64url and JSON, read strictly: one spelling per value, or a ValueError.
+
+RFC 7515, 2 (base64url without padding), RFC 7519, 4 and 7.2 (UTF-8, no duplicate names), draft RFC 8725bis, 3.14.
+"""
+
+import json
+import math
+from binascii import a2b_base64, b2a_base64
+from typing import Any
+
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_BLANKS = " \t\r\n"
+
+
+def b64url_encode(raw: bytes) -> bytes:
+    """The base64url spelling of ``raw``, without padding."""
+    return b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=")
+
+
+def b64url_decode(text: bytes) -> bytes:
+    """The bytes that ``text`` spells canonically.
+
+    Raises:
+        ValueError: ``text`` is not exactly what :func:`b64url_encode` would have written.
+    """
+    raw = a2b_base64(text.translate(_FROM_URL) + b"==="[: -len(text) % 4])
+    if b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=") != text:
+        raise ValueError("not canonical base64url")
+    return raw
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member name")
+    return members
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("number out of range")
+    return number
+
+
+_scan = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite).raw_decode
+
+
+def json_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in ``raw``.
+
+    Raises:
+        ValueError: not UTF-8, a byte order mark, not one object, a duplicate name, NaN or Infinity, a number that does
+            not fit, a lone surrogate, or nesting that is too deep.
+    """
+    try:
+        text = raw.decode("utf-8").strip(_BLANKS)
+        value, end = _scan(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if end != len(text) or type(value) is not dict:
+        raise ValueError("not one JSON object")
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate raises
+    return value

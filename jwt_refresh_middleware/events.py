@@ -1,0 +1,125 @@
+"""What happened, as frozen values: one class per event, told to ``on_event`` and to ``logging``. No token, ever."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .sessions import Device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened.
+
+    Attributes:
+        name: what happened.
+        at: when, in seconds since the epoch.
+        subject: whose session it is, None where nobody knows.
+        session_id: which session, None where there is none.
+        device: where the request came from, None if it was not a request.
+    """
+
+    name: ClassVar[str]
+    alarming: ClassVar[bool] = False
+    at: float
+    subject: str | None = None
+    session_id: str | None = None
+    device: Device | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted(Event):
+    """Somebody logged in."""
+
+    name = "session_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotated(Event):
+    """A refresh token was exchanged for ``generation``."""
+
+    name = "rotated"
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated(Event):
+    """``generation`` was handed out again within the leeway."""
+
+    name = "repeated"
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateRepeated(Event):
+    """``generation`` was handed out again after the leeway: the first answer never arrived."""
+
+    name = "late_repeated"
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReuseDetected(Event):
+    """A spent token came back; the session was ended. ``presented`` is the token's generation."""
+
+    name = "reuse_detected"
+    alarming = True
+    presented: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationAhead(Event):
+    """A token of ours is newer than the store: it lost writes (a fail-over, an old backup)."""
+
+    name = "generation_ahead"
+    alarming = True
+    presented: int
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceChanged(Event):
+    """A session moved, and the policy allows it. ``before`` is where it was."""
+
+    name = "device_changed"
+    before: Device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceMismatched(Event):
+    """A refresh was refused since it came from another device."""
+
+    name = "device_mismatch"
+    alarming = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revoked(Event):
+    """A session was ended before its time, for ``reason``."""
+
+    name = "revoked"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginFailed(Event):
+    """``authenticate`` did not accept the credentials."""
+
+    name = "login_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimitReached(Event):
+    """One session was refreshed too often."""
+
+    name = "rate_limited"
+    alarming = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFailed(Event):
+    """The store did not answer, or raised ``cause`` (the name of an exception)."""
+
+    name = "store_unavailable"
+    alarming = True
+    cause: str

@@ -1,0 +1,44 @@
+"""How often one session may be refreshed: stops a client that is caught in a refresh loop."""
+
+import math
+
+from .errors import RateLimited
+
+_MOST_WATCHED = 10_000
+_REPEATS_PER_ROTATION = 10  # fifty tabs that wake up together are no loop
+
+
+class RefreshRate:
+    """Counts the refreshes of each session in windows of fixed length, in this process."""
+
+    def __init__(self, rate: tuple[int, float] | None) -> None:
+        """``rate``: at most so many rotations in so many seconds; None for no limit. A repeat counts a tenth."""
+        self._rate = rate
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def check(self, session_id: str, now: float) -> None:
+        """Raise :exc:`RateLimited` if this session has used up its window."""
+        window = self._windows.get(session_id)
+        if self._rate is None or window is None:
+            return
+        limit, seconds = self._rate
+        started, used = window
+        if 0 <= now - started < seconds and used >= limit * _REPEATS_PER_ROTATION:
+            raise RateLimited(retry_after=max(1, math.ceil(started + seconds - now)))
+
+    def count(self, session_id: str, now: float, *, rotation: bool) -> None:
+        """Add one refresh."""
+        if self._rate is None:
+            return
+        seconds = self._rate[1]
+        started, used = self._windows.get(session_id, (now, 0))
+        if not 0 <= now - started < seconds:
+            started, used = now, 0
+        if len(self._windows) >= _MOST_WATCHED and session_id not in self._windows:
+            self._forget(now, seconds)
+        self._windows[session_id] = (started, used + (_REPEATS_PER_ROTATION if rotation else 1))
+
+    def _forget(self, now: float, seconds: float) -> None:
+        self._windows = {sid: window for sid, window in self._windows.items() if 0 <= now - window[0] < seconds}
+        while len(self._windows) >= _MOST_WATCHED:
+            del self._windows[next(iter(self._windows))]

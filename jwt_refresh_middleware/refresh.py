@@ -1,0 +1,85 @@
+"""Refresh tokens: a handle and a generation, signed; one canonical string each. Nothing here touches a store."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass, field
+
+from itsdangerous import BadSignature, Signer
+from itsdangerous.encoding import base64_decode, base64_encode
+
+from .encoding import b64url_encode
+from .errors import RefreshInvalid
+from .keys import KeyRing
+
+HANDLE_BYTES = 32
+"""256 random bits: ASVS 7.2.3 asks for 128."""
+
+_SALT = b"jwt_refresh_middleware.refresh-token"
+_VERSION = b"\x01"
+_GENERATION_BYTES = 6
+_SHAPE = re.compile(r"[A-Za-z0-9_-]{52}\.[A-Za-z0-9_-]{43}")  # 39 bytes, a dot, 32 bytes
+_LENGTH = 52 + 1 + 43
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """What a refresh token says. The handle is a secret: it is never stored, logged or shown.
+
+    Attributes:
+        handle: 32 random bytes, the same for all tokens of a session.
+        generation: how many rotations came before this token.
+    """
+
+    handle: bytes = field(repr=False)
+    generation: int
+
+    @classmethod
+    def first(cls) -> "RefreshToken":
+        """The first token of a new session."""
+        return cls(secrets.token_bytes(HANDLE_BYTES), 0)
+
+    @property
+    def session_id(self) -> str:
+        """The row's key: SHA-256 of the handle, cut to 128 bits, in base64url. It leads back to no token."""
+        return b64url_encode(hashlib.sha256(self.handle).digest()[:16]).decode()
+
+    def at(self, generation: int) -> "RefreshToken":
+        """The token of the same session at ``generation``: a pure function, so it can be handed out again."""
+        return RefreshToken(self.handle, generation)
+
+
+class RefreshSigner:
+    """Reads and writes refresh tokens: HMAC-SHA-256 by itsdangerous, under a key derived from each secret."""
+
+    def __init__(self, keys: KeyRing) -> None:
+        """``keys``: newest first; the first signs, all of them verify."""
+        derived = [key.derive(_SALT) for key in reversed(keys.keys)]  # itsdangerous lists the newest last
+        self._signer = Signer(derived, salt=_SALT, key_derivation="none", digest_method=hashlib.sha256)
+
+    def write(self, token: RefreshToken) -> str:
+        """The one string that spells ``token`` under the newest key."""
+        payload = _VERSION + token.handle + token.generation.to_bytes(_GENERATION_BYTES, "big")
+        return self._signer.sign(base64_encode(payload)).decode("ascii")
+
+    def read(self, text: object) -> RefreshToken:
+        """The token that ``text`` spells.
+
+        itsdangerous accepts several spellings of one signature (spare bits, padding, characters it skips), so the
+        text has to have the right shape and every part has to be what encoding it again gives.
+
+        Raises:
+            RefreshInvalid: not one of ours, or not the canonical spelling.
+        """
+        if not isinstance(text, str) or len(text) != _LENGTH or not _SHAPE.fullmatch(text):
+            raise RefreshInvalid
+        raw = text.encode("ascii")
+        if base64_encode(base64_decode(raw[53:])) != raw[53:]:
+            raise RefreshInvalid
+        try:
+            payload = base64_decode(self._signer.unsign(raw))
+        except BadSignature:
+            raise RefreshInvalid from None
+        if payload[:1] != _VERSION:
+            raise RefreshInvalid
+        return RefreshToken(payload[1:33], int.from_bytes(payload[33:], "big"))

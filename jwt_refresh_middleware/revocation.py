@@ -1,0 +1,35 @@
+"""The list of ended sessions in memory, for as long as an access token of theirs could still live."""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+
+class RevocationList:
+    """Ended sessions of the last ``keep`` seconds. A look-up is one dictionary access.
+
+    Attributes:
+        ended: session id -> when it ended (seconds since the epoch), read-only.
+        keep: seconds that an entry stays: the longest life of an access token, and its leeway.
+    """
+
+    def __init__(self, keep: float) -> None:
+        self._ended: dict[str, float] = {}
+        self.ended: Mapping[str, float] = MappingProxyType(self._ended)
+        self.keep = keep
+
+    def add(self, session_id: str, at: float) -> None:
+        """Refuse access tokens of this session from now on."""
+        self._ended.setdefault(session_id, at)
+
+    def update(self, feed: Iterable[tuple[str, float]]) -> int:
+        """Take over what a store reports, and return how many entries were new."""
+        before = len(self._ended)
+        for session_id, at in feed:
+            self._ended.setdefault(session_id, at)
+        return len(self._ended) - before
+
+    def prune(self, now: float) -> None:
+        """Forget the sessions of which no access token can be alive at ``now``."""
+        horizon = now - self.keep
+        for session_id in [sid for sid, at in self._ended.items() if at < horizon]:
+            del self._ended[session_id]

@@ -1,0 +1,273 @@
+"""Sessions in one SQLite file: the embedded default, for one machine and any number of worker processes.
+
+WAL, so that readers and the writer do not wait for each other, and ``synchronous=FULL``, since a commit that a power
+loss takes back would bring a spent token to life. The fsync that this costs is shared: all work that waits while one
+transaction commits goes into the next one together (group commit).
+"""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import aiosqlite
+
+from ..concurrency import SingleFlight
+from ..sessions import Device, Session
+from .base import Advance
+from .group_commit import GroupCommit
+
+T = TypeVar("T")
+
+SCHEMA_VERSION = 1
+_PURGE_ROWS = 1000
+_TABLE = "jwt_refresh_sessions"
+_COLUMNS = (
+    "id, subject, generation, created_at, last_used_at, expires_at, ends_at, ip, user_agent, binding, scopes, claims, "
+    "amr, acknowledged, late, revoked_at, revoked_reason"
+)
+_MIGRATIONS = (  # one tuple of statements per version; what was released is never edited
+    (
+        f"""CREATE TABLE {_TABLE} (
+            seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, subject TEXT NOT NULL, generation INTEGER NOT NULL,
+            created_at REAL NOT NULL, last_used_at REAL NOT NULL, expires_at REAL NOT NULL, ends_at REAL NOT NULL,
+            ip TEXT, user_agent TEXT, binding TEXT NOT NULL, scopes TEXT, claims TEXT, amr TEXT,
+            acknowledged INTEGER NOT NULL, late INTEGER NOT NULL, revoked_at REAL, revoked_reason TEXT)""",
+        f"CREATE INDEX {_TABLE}_subject ON {_TABLE} (subject)",
+        # Nothing that moves at a rotation is indexed; the feed's index holds the few revoked rows only.
+        f"CREATE INDEX {_TABLE}_revoked ON {_TABLE} (revoked_at) WHERE revoked_at IS NOT NULL",
+    ),
+)
+_ADD = f"INSERT INTO {_TABLE} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_GET = f"SELECT {_COLUMNS} FROM {_TABLE} WHERE id = ?"
+_ADVANCE = f"""UPDATE {_TABLE} SET generation = ?, last_used_at = ?, expires_at = min(?, ends_at), ip = coalesce(?, ip),
+    user_agent = coalesce(?, user_agent), binding = coalesce(?, binding)
+    WHERE id = ? AND generation = ? AND revoked_at IS NULL AND expires_at > ? AND binding IN (?, ?)
+    RETURNING {_COLUMNS}"""
+_NOTE_LATE = f"""UPDATE {_TABLE} SET late = generation
+    WHERE id = ? AND generation = ? AND acknowledged < generation AND revoked_at IS NULL"""
+_ACKNOWLEDGE = f"UPDATE {_TABLE} SET acknowledged = ?1 WHERE id = ?2 AND acknowledged < ?1 AND revoked_at IS NULL"
+_REVOKE = f"UPDATE {_TABLE} SET revoked_at = ?, revoked_reason = ? WHERE id = ? AND revoked_at IS NULL"
+_REVOKE_SUBJECT = f"""UPDATE {_TABLE} SET revoked_at = ?, revoked_reason = ?
+    WHERE subject = ? AND id IS NOT ? AND revoked_at IS NULL RETURNING id, expires_at"""
+_SESSIONS = f"""SELECT {_COLUMNS} FROM {_TABLE} WHERE subject = ? AND revoked_at IS NULL AND expires_at > ?
+    ORDER BY created_at, seq"""
+_REVOCATIONS = f"SELECT id, revoked_at FROM {_TABLE} WHERE revoked_at >= ?"
+_PURGE_UPTO = f"SELECT max(seq), count(*) FROM (SELECT seq FROM {_TABLE} WHERE seq > ? ORDER BY seq LIMIT ?)"
+_PURGE = f"DELETE FROM {_TABLE} WHERE seq > ? AND seq <= ? AND expires_at <= ?"
+
+
+class SQLiteStore:
+    """A :class:`SessionStore` in one SQLite file, with tables of its own that may share the file with yours.
+
+    The schema is created and migrated by itself. Other processes learn of an ended session when their issuer asks
+    for :meth:`revocations`, each second by default.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, busy_timeout: float = 5.0) -> None:
+        """Opens nothing yet.
+
+        Args:
+            path: the file, created if missing; its directory must exist. ``:memory:`` for a database of this object.
+            busy_timeout: seconds to wait for another process's transaction. Default 5.
+        """
+        self.path = os.fspath(path)
+        self._busy_timeout = busy_timeout
+        self._connection: aiosqlite.Connection | None = None
+        self._group: GroupCommit | None = None
+        self._opening = SingleFlight()
+        self._purged_upto = 0
+
+    def __repr__(self) -> str:
+        return f"SQLiteStore({self.path!r})"
+
+    async def open(self) -> None:
+        """See :meth:`SessionStore.open`.
+
+        Raises:
+            FileNotFoundError: the file's directory does not exist.
+            RuntimeError: the schema is newer than this version of the package, or WAL is impossible there.
+            sqlite3.Error: the file cannot be opened or is no database.
+        """
+        if self._group is None:
+            await self._opening.run(self._open)
+
+    def _connect(self) -> sqlite3.Connection:
+        if self.path != ":memory:" and not Path(self.path).absolute().parent.is_dir():
+            raise FileNotFoundError(f"the directory of {self.path} does not exist")
+        return sqlite3.connect(self.path, isolation_level=None, timeout=self._busy_timeout)
+
+    async def _open(self) -> None:
+        opening = aiosqlite.Connection(self._connect, 64)
+        opening._thread.daemon = True  # where nobody closes the store, the process can still exit
+        connection = await opening
+        group = GroupCommit(connection)
+        try:
+            await connection._execute(_prepare, connection._conn, self.path, self._busy_timeout)  # type: ignore[no-untyped-call]
+        except BaseException:
+            await connection.close()
+            raise
+        self._connection, self._group = connection, group
+
+    async def close(self) -> None:
+        """See :meth:`SessionStore.close`."""
+        connection, self._connection, self._group = self._connection, None, None
+        if connection is not None:
+            await connection.close()
+
+    async def _run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool = True) -> T:
+        if self._group is None:
+            await self.open()
+        assert self._group is not None
+        return await self._group.run(work, writes=writes)
+
+    async def add(self, session: Session) -> None:
+        """See :meth:`SessionStore.add`."""
+        row = _to_row(session)
+        try:
+            await self._run(lambda db: db.execute(_ADD, row).close())
+        except sqlite3.IntegrityError:
+            raise ValueError("a session with this id exists") from None
+
+    async def get(self, session_id: str) -> Session | None:
+        """See :meth:`SessionStore.get`."""
+        rows = await self._run(lambda db: db.execute(_GET, (session_id,)).fetchall(), writes=False)
+        return _from_row(rows[0]) if rows else None
+
+    async def advance(self, step: Advance) -> tuple[bool, Session | None]:
+        """See :meth:`SessionStore.advance`."""
+        bindings = (step.bindings[0], step.bindings[-1])
+        changed = (step.to, step.now, step.expires_at, step.ip, step.user_agent, step.binding)
+        values = (*changed, step.session_id, step.expected, step.now, *bindings)
+
+        def work(db: sqlite3.Connection) -> tuple[bool, list[Any]]:
+            won = db.execute(_ADVANCE, values).fetchall()
+            return (True, won) if won else (False, db.execute(_GET, (step.session_id,)).fetchall())
+
+        won, rows = await self._run(work)
+        return won, _from_row(rows[0]) if rows else None
+
+    async def note_late(self, session_id: str, generation: int) -> bool:
+        """See :meth:`SessionStore.note_late`."""
+        return await self._run(lambda db: db.execute(_NOTE_LATE, (session_id, generation)).rowcount) == 1
+
+    async def acknowledge(self, generations: Mapping[str, int]) -> None:
+        """See :meth:`SessionStore.acknowledge`."""
+        pairs = [(generation, session_id) for session_id, generation in generations.items()]
+        await self._run(lambda db: db.executemany(_ACKNOWLEDGE, pairs).close())
+
+    async def revoke(self, session_id: str, *, reason: str, now: float) -> bool:
+        """See :meth:`SessionStore.revoke`."""
+        return await self._run(lambda db: db.execute(_REVOKE, (now, reason, session_id)).rowcount) == 1
+
+    async def revoke_subject(
+        self, subject: str, *, reason: str, now: float, keep: str | None = None
+    ) -> list[tuple[str, float]]:
+        """See :meth:`SessionStore.revoke_subject`."""
+        return await self._run(lambda db: db.execute(_REVOKE_SUBJECT, (now, reason, subject, keep)).fetchall())
+
+    async def sessions(self, subject: str, *, now: float) -> list[Session]:
+        """See :meth:`SessionStore.sessions`."""
+        rows = await self._run(lambda db: db.execute(_SESSIONS, (subject, now)).fetchall(), writes=False)
+        return [_from_row(row) for row in rows]
+
+    async def revocations(self, since: float) -> list[tuple[str, float]]:
+        """See :meth:`SessionStore.revocations`."""
+        return await self._run(lambda db: db.execute(_REVOCATIONS, (since,)).fetchall(), writes=False)
+
+    async def purge(self, before: float) -> int:
+        """See :meth:`SessionStore.purge`. Walks through the table by insertion order, 1000 rows a call."""
+        start = self._purged_upto
+
+        def work(db: sqlite3.Connection) -> tuple[int, int]:
+            upto, seen = db.execute(_PURGE_UPTO, (start, _PURGE_ROWS)).fetchone()
+            deleted = db.execute(_PURGE, (start, upto, before)).rowcount if seen else 0
+            return deleted, upto if seen == _PURGE_ROWS else 0
+
+        deleted, self._purged_upto = await self._run(work)
+        return deleted
+
+
+def _prepare(database: sqlite3.Connection, path: str, patience: float) -> None:
+    """WAL, full durability and the schema, while other processes may be doing the same."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            mode = database.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            break
+        except sqlite3.OperationalError:  # switching to WAL does not wait for other connections by itself
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    if mode != "wal" and path != ":memory:":
+        raise RuntimeError(f"{path} cannot use SQLite's WAL mode (a network file system?)")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        _migrate(database)
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    database.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE}_schema (version INTEGER NOT NULL)")
+    row = database.execute(f"SELECT max(version) FROM {_TABLE}_schema").fetchone()
+    version = row[0] or 0
+    if version > SCHEMA_VERSION:
+        raise RuntimeError(f"the sessions' schema has version {version}; this package knows up to {SCHEMA_VERSION}")
+    for statements in _MIGRATIONS[version:]:
+        for statement in statements:
+            database.execute(statement)
+    if version < SCHEMA_VERSION:
+        database.execute(f"INSERT INTO {_TABLE}_schema (version) VALUES (?)", (SCHEMA_VERSION,))
+
+
+def _to_row(session: Session) -> tuple[Any, ...]:
+    return (
+        session.id,
+        session.subject,
+        session.generation,
+        session.created_at,
+        session.last_used_at,
+        session.expires_at,
+        session.ends_at,
+        session.device.ip,
+        session.device.user_agent,
+        session.binding,
+        " ".join(session.scopes) or None,
+        json.dumps(dict(session.claims), separators=(",", ":")) if session.claims else None,
+        " ".join(session.amr) or None,
+        session.acknowledged,
+        session.late,
+        session.revoked_at,
+        session.revoked_reason,
+    )
+
+
+def _from_row(row: tuple[Any, ...]) -> Session:
+    claims = {"claims": MappingProxyType(json.loads(row[11]))} if row[11] else {}
+    return Session(
+        id=row[0],
+        subject=row[1],
+        generation=row[2],
+        created_at=row[3],
+        last_used_at=row[4],
+        expires_at=row[5],
+        ends_at=row[6],
+        device=Device(ip=row[7], user_agent=row[8]),
+        binding=row[9],
+        scopes=tuple(row[10].split()) if row[10] else (),
+        amr=tuple(row[12].split()) if row[12] else (),
+        acknowledged=row[13],
+        late=row[14],
+        revoked_at=row[15],
+        revoked_reason=row[16],
+        **claims,
+    )

@@ -1,0 +1,1 @@
+"""The HTTP side: everything in here, and nothing below it, knows ASGI."""

@@ -1,0 +1,56 @@
+"""For handlers of the app: log somebody in or out as the mounted routes would (social login, MFA, deleted accounts)."""
+
+from typing import Any
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from ..sessions import Identity
+from .middleware import SCOPE_KEY
+from .tokens import Tokens
+from .transport import body_kind, read_fields
+
+
+def _tokens(request: HTTPConnection) -> Tokens:
+    tokens = request.scope.get(SCOPE_KEY)
+    if not isinstance(tokens, Tokens):
+        raise RuntimeError(  # noqa: TRY004  the contract's: it is the set-up that is wrong, not a type
+            "login() and logout() need JWTRefreshMiddleware with an issuer around the app"
+        )
+    return tokens
+
+
+async def login(request: HTTPConnection, subject_or_identity: str | Identity) -> Response:
+    """Start a session and return the response that carries its tokens, as ``POST {prefix}/login`` does.
+
+    Raises:
+        CrossOrigin: the request came from a page of another origin.
+        StoreUnavailable: the session could not be kept.
+        RuntimeError: the middleware is missing, or has no issuer.
+    """
+    answer = await _tokens(request).login(request.scope, subject_or_identity)
+    return answer.as_response()
+
+
+async def logout(request: HTTPConnection) -> Response:
+    """End the session of the request and return the response that says so, as ``POST {prefix}/logout`` does.
+
+    Errors as in :func:`login`.
+    """
+    tokens = _tokens(request)
+    answer = await tokens.logout(request.scope, await _fields(request))
+    return answer.as_response()
+
+
+async def _fields(request: HTTPConnection) -> dict[str, Any]:
+    """The body of the request if it is one that a logout reads; a body of the app's own is none of our business."""
+    if not isinstance(request, Request):
+        return {}
+    try:
+        body = await request.body()
+    except RuntimeError:  # the handler has read it as a stream
+        return {}
+    kind = request.headers.get("content-type", "")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        return {}
+    return read_fields(body_kind(request.scope, body), body)

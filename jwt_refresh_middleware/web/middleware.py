@@ -1,0 +1,239 @@
+"""The middleware: who is asking is decided here, before the app sees the request."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials, BaseUser, UnauthenticatedUser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..access import AccessToken, Verifier
+from ..errors import AuthError, StoreUnavailable, TokenError, TokenMissing
+from ..issuer import Issuer
+from .lifespan import Lifespan
+from .paths import PublicPaths, app_path
+from .problems import Problems
+from .routes import Routes
+from .tokens import Authenticate, FieldCase, Tokens
+from .transport import Cookie, bearer
+
+SCOPE_KEY = "jwt_refresh_middleware"
+"""Where handlers of the app find the middleware's settings: ``scope[SCOPE_KEY]``."""
+
+_CLOSE_CODE = 4401
+
+
+class AuthenticatedUser(BaseUser):
+    """``request.user`` of a request with a valid access token.
+
+    Attributes:
+        token: the verified :class:`AccessToken`.
+    """
+
+    __slots__ = ("token",)
+
+    def __init__(self, token: AccessToken) -> None:
+        self.token = token
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Always True."""
+        return True
+
+    @property
+    def identity(self) -> str:
+        """The subject."""
+        return self.token.subject
+
+    @property
+    def display_name(self) -> str:
+        """The subject."""
+        return self.token.subject
+
+
+class JWTRefreshMiddleware:
+    """Double-token authentication for any ASGI app."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        issuer: Issuer | None = None,
+        verifier: Verifier | None = None,
+        authenticate: Authenticate | None = None,
+        public: Iterable[str] = (),
+        prefix: str = "/auth",
+        required: bool = True,
+        cookie: Cookie | None = None,
+        field_case: FieldCase = "snake",
+        allowed_origins: Iterable[str] = (),
+    ) -> None:
+        """Wrap ``app``; everything that can be computed once is computed here.
+
+        Args:
+            app: any ASGI app.
+            issuer: logs people in and checks tokens; its store opens and closes with the app.
+            verifier: instead of an issuer, for a gateway: checks tokens and mounts no routes but its public keys.
+            authenticate: ``async (credentials) -> Identity | str | None``; mounts ``POST {prefix}/login``.
+            public: paths that need no token: exact, or ending in ``/*`` for everything below. Default: none.
+            prefix: where the routes are mounted. Default ``/auth``.
+            required: False lets requests without a token through as anonymous. Default True.
+            cookie: the refresh token's cookie. Default ``Cookie()``.
+            field_case: ``snake`` or ``camel`` names in answers. Default ``snake``.
+            allowed_origins: other origins whose pages may log in, refresh and log out with the cookie. Default: none.
+
+        Raises:
+            ValueError: neither or both of issuer and verifier, or an option that cannot work.
+        """
+        if (issuer is None) == (verifier is None):
+            raise ValueError("give the middleware an issuer, or a verifier")
+        if authenticate is not None and issuer is None:
+            raise ValueError("authenticate needs an issuer: a verifier cannot log anybody in")
+        if not prefix.startswith("/") or prefix.endswith("/"):
+            raise ValueError(f"prefix begins with / and does not end with it, unlike {prefix!r}")
+        if field_case not in ("snake", "camel"):
+            raise ValueError(f"field_case is snake or camel, not {field_case!r}")
+        self.app = app
+        self._issuer = issuer
+        self._verifier = issuer.verifier if issuer is not None else verifier
+        assert self._verifier is not None
+        self._verify = self._verifier.verify
+        self._cookie = cookie or Cookie()
+        self._public = PublicPaths(public)
+        self._required = required
+        self._prefix = prefix + "/"
+        self._problems = Problems(self._verifier.audience)
+        self._tokens: Tokens | None = None
+        if issuer is not None:
+            self._tokens = Tokens(
+                issuer,
+                self._problems,
+                authenticate=authenticate,
+                cookie=self._cookie,
+                field_case=field_case,
+                allowed_origins=_origins(allowed_origins),
+            )
+        self._routes = Routes(
+            self._verifier,
+            self._problems,
+            prefix=prefix,
+            cookie=self._cookie,
+            tokens=self._tokens,
+            login=authenticate is not None,
+        )
+        if isinstance(app, Starlette):  # wrapped from outside: its own handlers would answer our errors with 500
+            app.exception_handlers.setdefault(AuthError, self._problems.exception_handler)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI connection: identify, then the app. With a known token nothing is awaited before the app."""
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
+        path = app_path(scope)
+        try:
+            if self._issuer is not None and not self._issuer.is_open:
+                await self._open()
+            if path.startswith(self._prefix):
+                methods = self._routes.find(path)
+                if methods is not None and not _is_preflight(scope):
+                    answer = await self._routes.answer(methods, scope, receive)
+                    await answer(scope, send)
+                    return
+            self._identify(scope, path)
+        except AuthError as error:
+            await self._problems.answer(error)(scope, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        except AuthError as error:
+            if started:
+                raise
+            await self._problems.answer(error)(scope, send)
+
+    def _identify(self, scope: Scope, path: str) -> None:
+        """Set ``scope["user"]`` and ``scope["auth"]``, or raise: only what is public or optional may be anonymous."""
+        headers = scope["headers"]
+        scope[SCOPE_KEY] = self._tokens
+        try:
+            raw = bearer(headers)
+            if raw is not None:
+                token = self._verify(raw)
+                scope["user"] = AuthenticatedUser(token)
+                scope["auth"] = AuthCredentials(("authenticated", *token.scopes))
+                if self._issuer is not None:
+                    self._issuer.acknowledgements.note(token)
+                return
+            if self._required and path not in self._public and not _is_preflight(scope):
+                raise TokenMissing(refreshable=self._cookie.came_along(headers))
+        except TokenError:
+            if path not in self._public and not _is_preflight(scope):
+                raise
+        scope["user"] = UnauthenticatedUser()
+        scope["auth"] = AuthCredentials()
+
+    async def _open(self) -> None:
+        assert self._issuer is not None
+        try:
+            await self._issuer.open()
+        except Exception as error:  # the revocations cannot be read: nobody is let in, nobody is logged out
+            raise StoreUnavailable from error
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await Lifespan(receive, send, on_startup=self._startup, on_shutdown=self._shutdown).run(self.app, scope)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _startup(self) -> None:
+        if self._issuer is not None:
+            await self._issuer.open()
+
+    async def _shutdown(self) -> None:
+        if self._issuer is not None:
+            await self._issuer.aclose()
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A handshake is identified like a request; without a valid token it is refused before it is accepted."""
+        try:
+            if self._issuer is not None and not self._issuer.is_open:
+                await self._open()
+            self._identify(scope, app_path(scope))
+        except AuthError as error:
+            await receive()
+            if "websocket.http.response" in scope.get("extensions", {}):
+                answer = self._problems.answer(error)
+                start: dict[str, Any] = {"status": answer.status, "headers": [*answer.headers]}
+                await send({"type": "websocket.http.response.start", **start})
+                await send({"type": "websocket.http.response.body", "body": answer.body})
+            else:
+                await send({"type": "websocket.close", "code": _CLOSE_CODE})
+            return
+        await self.app(scope, receive, send)
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """A CORS preflight: it never carries credentials, and its answer says nothing (Fetch standard, 3.2.2)."""
+    if scope.get("method") != "OPTIONS":
+        return False
+    names = [name for name, _ in scope["headers"]]
+    return b"origin" in names and b"access-control-request-method" in names
+
+
+def _origins(allowed: Iterable[str]) -> frozenset[str]:
+    if isinstance(allowed, str):
+        raise TypeError('allowed_origins is a list: ["https://app.example.com"]')
+    origins = frozenset(allowed)
+    for origin in origins:
+        scheme, separator, host = origin.partition("://")
+        if not scheme or not separator or not host or "/" in host or "*" in host or origin != origin.lower():
+            raise ValueError(f"{origin!r} is not an origin: scheme://host or scheme://host:port, in lower case")
+    return origins

@@ -1,0 +1,115 @@
+"""The mounted routes: which path and method is answered by what."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.types import Receive, Scope
+
+from ..access import AccessToken, Verifier
+from ..errors import AuthError, MethodNotAllowed, NotFound, TokenMissing
+from ..sessions import Session
+from .answers import Answer, empty_answer, json_answer, length
+from .problems import VARY, Problems
+from .tokens import Tokens
+from .transport import Cookie, bearer
+
+Handler = Callable[[Scope, Receive], Awaitable[Answer]]
+
+
+def iso_time(seconds: float) -> str:
+    """ISO 8601 in UTC: ``2026-11-23T15:41:00Z``."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Routes:
+    """Answers the paths under ``prefix`` that are ours; every other path is the app's."""
+
+    def __init__(
+        self, verifier: Verifier, problems: Problems, *, prefix: str, cookie: Cookie, tokens: Tokens | None, login: bool
+    ) -> None:
+        """``tokens`` is None for a gateway, which has no issuer: only its public keys are served then."""
+        self._verifier = verifier
+        self._problems = problems
+        self._cookie = cookie
+        self._tokens = tokens
+        self._one_session = f"{prefix}/sessions/"
+        self._table: dict[str, dict[str, Handler]] = {f"{prefix}/jwks.json": {"GET": self.jwks}}
+        self._session_methods: dict[str, Handler] = {}
+        if tokens is not None:
+            self._session_methods = {"DELETE": self.end_session}
+            self._table |= {
+                f"{prefix}/refresh": {"POST": tokens.refresh_route},
+                f"{prefix}/logout": {"POST": tokens.logout_route},
+                f"{prefix}/sessions": {"GET": self.list_sessions, "DELETE": self.end_other_sessions},
+            }
+            if login:
+                self._table[f"{prefix}/login"] = {"POST": tokens.login_route}
+
+    def find(self, path: str) -> dict[str, Handler] | None:
+        """The methods of a path that is ours, else None."""
+        found = self._table.get(path)
+        if found is None and self._session_methods and path.startswith(self._one_session):
+            session_id = path[len(self._one_session) :]
+            return self._session_methods if session_id and "/" not in session_id else None
+        return found
+
+    async def answer(self, methods: dict[str, Handler], scope: Scope, receive: Receive) -> Answer:
+        """The answer to a request for one of our paths, an error included."""
+        try:
+            handler = methods.get(scope["method"])
+            if handler is None:
+                raise MethodNotAllowed(*methods)
+            return await handler(scope, receive)
+        except AuthError as error:
+            return self._problems.answer(error)
+
+    async def jwks(self, _scope: Scope, _receive: Receive) -> Answer:
+        """``GET /jwks.json``: the public keys (RFC 7517, 5); shared secrets are not among them."""
+        body = json.dumps(self._verifier.keys.jwks(), separators=(",", ":")).encode()
+        kind = (b"content-type", b"application/jwk-set+json")
+        return Answer(200, (kind, length(body), (b"cache-control", b"public, max-age=300")), body)
+
+    def _require_token(self, scope: Scope) -> tuple[Tokens, AccessToken]:
+        assert self._tokens is not None
+        raw = bearer(scope["headers"])
+        if raw is None:
+            raise TokenMissing(refreshable=self._cookie.came_along(scope["headers"]))
+        token = self._verifier.verify(raw)
+        self._tokens.issuer.acknowledgements.note(token)
+        return self._tokens, token
+
+    async def list_sessions(self, scope: Scope, _receive: Receive) -> Answer:
+        """``GET /sessions``: the subject's live sessions."""
+        tokens, token = self._require_token(scope)
+        sessions = await tokens.issuer.sessions(token.subject)
+        listed = [tokens.named(_shown(session, current=session.id == token.session_id)) for session in sessions]
+        return json_answer(200, {"sessions": listed}, VARY)
+
+    async def end_session(self, scope: Scope, _receive: Receive) -> Answer:
+        """``DELETE /sessions/{id}``: one of the subject's own sessions; 404 for anybody else's."""
+        tokens, token = self._require_token(scope)
+        session = await tokens.issuer.session(scope["path"].rpartition("/")[2])
+        if session is None or session.subject != token.subject:
+            raise NotFound
+        await tokens.issuer.revoke(session.id, reason="ended_by_user")
+        return empty_answer()
+
+    async def end_other_sessions(self, scope: Scope, _receive: Receive) -> Answer:
+        """``DELETE /sessions``: all of the subject's sessions but the current one."""
+        tokens, token = self._require_token(scope)
+        await tokens.issuer.logout_all(token.subject, keep=token.session_id, reason="ended_by_user")
+        return empty_answer()
+
+
+def _shown(session: Session, *, current: bool) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "created_at": iso_time(session.created_at),
+        "last_used_at": iso_time(session.last_used_at),
+        "expires_at": iso_time(session.expires_at),
+        "ip": session.device.ip,
+        "user_agent": session.device.user_agent,
+        "current": current,
+    }
