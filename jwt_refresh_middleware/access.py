@@ -1,6 +1,7 @@
 """Access tokens: minting them and checking them strictly (RFC 9068, RFC 7519, RFC 8725).
 
-PyJWT does the cryptography; what a token may look like is decided here, since a JWT library has to be lenient.
+PyJWT judges whether a key may be used; what a token may look like is decided here, since a JWT library has to be
+lenient where a gateway has to be strict, and checking is what every request pays for.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
+from hmac import compare_digest
 from typing import Any, NoReturn
 
 from jwt.algorithms import HMACAlgorithm
@@ -19,6 +21,7 @@ from .encoding import b64url_decode, b64url_encode, json_object
 from .errors import TokenExpired, TokenInvalid, TokenRevoked
 from .keys import HmacKey, KeyRing, key_ring
 from .sessions import is_clean
+from .values import fast_maker
 
 MAX_TOKEN_BYTES = 8192
 """Longer tokens are refused unread; servers cut request headers at 8 KiB to 64 KiB."""
@@ -30,6 +33,7 @@ _HEADERS_NOT_UNDERSTOOD = frozenset(
     {"crit", "b64", "zip", "enc", "cty", "jku", "jwk", "x5u", "x5c"}
 )  # RFC 7515, 4.1 and 4.1.11
 _LAST_DATE = 253_402_300_800  # the year 10000: later is no date (RFC 7519, 2: NumericDate)
+_NUMBERS = frozenset({int, float})  # not bool, which is an int to isinstance()
 _KNOWN_HEADERS = 64
 
 _HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
@@ -84,6 +88,9 @@ class AccessToken:
     claims: Mapping[str, Any]
 
 
+_access_token = fast_maker(AccessToken)
+
+
 def _usable(key: HmacKey) -> HmacKey:
     """Refuse what is not a shared secret but somebody's public key (RFC 8725, 2.1: algorithm confusion)."""
     try:
@@ -118,7 +125,7 @@ class Minter:
             **claims,
         }
         signed = self._header + b64url_encode(_dumps(payload).encode())
-        token = signed + b"." + b64url_encode(_HS256.sign(signed, self._key.secret))
+        token = signed + b"." + b64url_encode(self._key.sign(signed))
         if len(token) > MAX_TOKEN_BYTES:
             raise ValueError(f"the claims make an access token of {len(token)} bytes; {MAX_TOKEN_BYTES} is the limit")
         return token.decode("ascii")
@@ -193,23 +200,39 @@ class Verifier:
                 token = token.encode("ascii")
             except UnicodeEncodeError:
                 raise TokenInvalid from None
+        return self.recall(token) or self.examine(token)
+
+    def examine(self, token: bytes) -> AccessToken:
+        """The full check of a token that :meth:`recall` does not know, which it knows from now on.
+
+        Raises as :meth:`verify` does.
+        """
         now = self.clock()
+        found = self._check(token, now)
+        self._check_still_good(found, now)
+        if len(self._cache) >= self._cache_size > 0:
+            del self._cache[next(iter(self._cache))]
+        if self._cache_size:
+            self._cache[token] = found
+        return found
+
+    def recall(self, token: bytes) -> AccessToken | None:
+        """The content of a token that was verified before; None if it was not, or is not remembered.
+
+        Raises TokenExpired and TokenRevoked as :meth:`verify` does.
+        """
         found = self._cache.get(token)
-        if found is None:
-            found = self._check(token, now)
-            if now < found.expires_at + self._leeway:
-                self._remember(token, found)
+        if found is not None and (
+            self.clock() >= found.expires_at + self._leeway or found.session_id in self._revoked
+        ):
+            self._check_still_good(found, self.clock())
+        return found
+
+    def _check_still_good(self, found: AccessToken, now: float) -> None:
         if now >= found.expires_at + self._leeway:
             raise TokenExpired
         if found.session_id in self._revoked:
             raise TokenRevoked
-        return found
-
-    def _remember(self, token: bytes, found: AccessToken) -> None:
-        if self._cache_size:
-            if len(self._cache) >= self._cache_size:
-                del self._cache[next(iter(self._cache))]
-            self._cache[token] = found
 
     def _check(self, token: bytes, now: float) -> AccessToken:
         try:
@@ -217,11 +240,12 @@ class Verifier:
                 _refuse()
             signed, _, signature = token.rpartition(b".")
             header, _, payload = signed.partition(b".")
-            raw_signature = b64url_decode(signature)
-            keys = self._headers.get(header) or self._read_header(header)
+            known = self._headers.get(header)
+            keys = known or self._read_header(header)
             for key in keys:
-                if _HS256.verify(signed, key.secret, raw_signature):
-                    if len(self._headers) < _KNOWN_HEADERS:
+                # Encoding the MAC leaves one spelling of it; decoding the signature would leave several.
+                if compare_digest(b64url_encode(key.sign(signed)), signature):
+                    if known is None and len(self._headers) < _KNOWN_HEADERS:
                         self._headers[header] = keys  # only now: nobody without a key fills this
                     return self._read_claims(json_object(b64url_decode(payload)), now)
         except (ValueError, TypeError):
@@ -251,30 +275,22 @@ class Verifier:
         latest = now + self._leeway
         if (
             get("iss") != self.issuer
-            or not _is_date(expires_at)
-            or not _is_date(issued_at)
-            or issued_at > latest
+            or type(expires_at) not in _NUMBERS
+            or not 0 <= expires_at < _LAST_DATE
+            or type(issued_at) not in _NUMBERS
+            or not 0 <= issued_at <= latest
             or ("nbf" in claims and not (_is_date(claims["nbf"]) and claims["nbf"] <= latest))
             or ("auth_time" in claims and not _is_date(auth_time))
-            or not is_clean(subject)
-            or not is_clean(token_id)
+            or not (is_clean(subject) and is_clean(token_id))
             or ("sid" in claims and not is_clean(session_id))
             or ("gen" in claims and (type(generation) is not int or generation < 0))
             or type(scope) is not str
             or (self._max_lifetime is not None and expires_at - issued_at > self._max_lifetime)
         ):
             _refuse()
-        return AccessToken(
-            subject=subject,
-            session_id=session_id,
-            scopes=tuple(scope.split()),
-            issued_at=issued_at,
-            expires_at=expires_at,
-            token_id=token_id,
-            auth_time=auth_time,
-            generation=generation,
-            claims=Claims(claims),
-        )
+        scopes = tuple(scope.split())
+        times = (issued_at, expires_at, token_id, auth_time, generation)
+        return _access_token(subject, session_id, scopes, *times, Claims(claims))
 
     def _is_listed(self, audience: object) -> bool:
         return type(audience) is list and all(type(member) is str for member in audience) and self.audience in audience
@@ -282,7 +298,7 @@ class Verifier:
 
 def _is_date(value: object) -> bool:
     """A NumericDate (RFC 7519, 2): a JSON number, not a bool, within the calendar."""
-    return (type(value) is int or type(value) is float) and 0 <= value < _LAST_DATE
+    return type(value) in _NUMBERS and 0 <= value < _LAST_DATE  # type: ignore[operator]
 
 
 def _refuse() -> NoReturn:

@@ -14,21 +14,21 @@ class Acknowledgements:
     """
 
     def __init__(self) -> None:
-        self.seen: dict[str | None, int] = {}
-        """Highest generation seen of each session, of the most recently noted 65 536 sessions."""
+        self.seen: dict[str, int] = {}
+        """Highest generation seen of each session, of the 65 536 sessions noted last."""
         self._pending: dict[str, int] = {}
 
     def note(self, token: AccessToken) -> None:
         """Take note of a verified token."""
         session_id, generation = token.session_id, token.generation
-        if session_id is None or generation is None or self.seen.get(session_id, -1) >= generation:
+        if not generation or session_id is None:  # generation 0 was exchanged for nothing: no answer can be lost
             return
-        self.seen.pop(session_id, None)
-        if len(self.seen) >= _MOST_REMEMBERED:
-            del self.seen[next(iter(self.seen))]
-        self.seen[session_id] = generation
-        if generation:  # generation 0 was not exchanged for anything: there is no lost answer to forgive
+        seen = self.seen
+        if seen.get(session_id, 0) < generation:
+            seen[session_id] = generation
             self._pending[session_id] = generation
+            if len(seen) > _MOST_REMEMBERED:
+                del seen[next(iter(seen))]
 
     def known(self, session_id: str) -> int:
         """The highest generation seen of a session, -1 for none."""

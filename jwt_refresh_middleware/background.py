@@ -1,4 +1,4 @@
-"""What an issuer does beside its requests: telling events, and a round each second that keeps it and its store in step."""
+"""What an issuer does beside its requests: it tells events, and each second it and its store catch up."""
 
 import asyncio
 import logging

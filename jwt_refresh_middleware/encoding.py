@@ -6,10 +6,13 @@ RFC 7515, 2 (base64url without padding), RFC 7519, 4 and 7.2 (UTF-8, no duplicat
 import json
 import math
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Callable
 from typing import Any
 
-_FROM_URL = bytes.maketrans(b"-_", b"+/")
+_FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")  # what base64url does not use becomes what base64 refuses
 _TO_URL = bytes.maketrans(b"+/", b"-_")
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_LAST = (_ALPHABET, b"", _ALPHABET[::16], _ALPHABET[::4])  # by length mod 4: last characters whose spare bits are zero
 _BLANKS = " \t\r\n"
 
 
@@ -24,10 +27,9 @@ def b64url_decode(text: bytes) -> bytes:
     Raises:
         ValueError: ``text`` is not exactly what :func:`b64url_encode` would have written.
     """
-    raw = a2b_base64(text.translate(_FROM_URL) + b"==="[: -len(text) % 4])
-    if b2a_base64(raw, newline=False).translate(_TO_URL).rstrip(b"=") != text:
+    if text[-1:] not in _LAST[len(text) & 3]:
         raise ValueError("not canonical base64url")
-    return raw
+    return a2b_base64(text.translate(_FROM_URL) + b"==="[: -len(text) % 4], strict_mode=True)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -48,7 +50,8 @@ def _finite(text: str) -> float:
     return number
 
 
-_scan = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite).raw_decode
+_decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]  # raw_decode() less its wrapper
 
 
 def json_object(raw: bytes) -> dict[str, Any]:
@@ -60,9 +63,9 @@ def json_object(raw: bytes) -> dict[str, Any]:
     """
     try:
         text = raw.decode("utf-8").strip(_BLANKS)
-        value, end = _scan(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+        value, end = _scan(text, 0)
+    except (RecursionError, StopIteration) as error:
+        raise ValueError(f"not JSON: {type(error).__name__}") from None
     if end != len(text) or type(value) is not dict:
         raise ValueError("not one JSON object")
     if "\\u" in text:

@@ -104,7 +104,8 @@ class Issuer:
         self._events = EventTeller(on_event)
         self._rounds = Rounds(self._round, _at_least(sync_interval, "sync_interval", 0.01))
         self._opening = SingleFlight()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.opened_in: asyncio.AbstractEventLoop | None = None
+        """The event loop in which the store is open and the background task runs; None while it is closed."""
         self._feed_from = 0.0
         self._round_number = 0
 
@@ -115,31 +116,26 @@ class Issuer:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the store is open and the background task runs in the current event loop."""
-        return self._loop is asyncio.get_running_loop()
-
     async def open(self) -> None:
         """Open the store, load the revocations and start the background task. Repeated calls do it once.
 
         Raises whatever the store raises.
         """
-        if not self.is_open:
+        if self.opened_in is not asyncio.get_running_loop():
             await self._opening.run(self._open)
 
     async def _open(self) -> None:
         await self.store.open()
         await self._read_feed(self.clock() - self._revoked.keep)
         self._rounds.start()
-        self._loop = asyncio.get_running_loop()
+        self.opened_in = asyncio.get_running_loop()
 
     async def aclose(self) -> None:
         """Write pending acknowledgements, tell the last events, close the store. Closing twice is no error."""
-        if self._loop is None:
+        if self.opened_in is None:
             return
         await self._rounds.stop()
-        self._loop = None
+        self.opened_in = None
         try:
             await self.flush()
         except StoreUnavailable:
@@ -171,7 +167,9 @@ class Issuer:
         Args:
             subject: the account, or an :class:`Identity` that says the rest as well.
             device: where the request came from. Default: nothing is known.
-            scopes, claims, amr: as in :class:`Identity`.
+            scopes: as in :class:`Identity`.
+            claims: as in :class:`Identity`.
+            amr: as in :class:`Identity`.
 
         Raises:
             ValueError: the identity is not valid, or its claims do not fit into a token.
@@ -442,7 +440,7 @@ class Issuer:
         self._events.tell(kind(at=self.clock(), subject=session.subject, session_id=session.id, device=device, **more))
 
     async def _ready(self) -> None:
-        if not self.is_open:
+        if self.opened_in is not asyncio.get_running_loop():
             await self._ask(self.open())
 
     async def _ask(self, answer: Awaitable[T]) -> T:

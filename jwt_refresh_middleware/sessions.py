@@ -29,7 +29,7 @@ RESERVED_CLAIMS = frozenset(  # RFC 7519, 4.1; RFC 9068, 2.2; RFC 7800, 3.1
 )
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, 3.3: scope-token
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
+NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 
 
 def is_clean(text: object) -> bool:
@@ -81,7 +81,7 @@ class Identity:
 
     subject: str
     scopes: Sequence[str] = ()
-    claims: Mapping[str, Any] = field(default_factory=lambda: _NO_CLAIMS)
+    claims: Mapping[str, Any] = field(default_factory=lambda: NO_CLAIMS)
     amr: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -89,7 +89,7 @@ class Identity:
             raise ValueError("a subject is 1 to 255 characters of text without control characters")
         object.__setattr__(self, "scopes", _clean_list(self.scopes, "scope"))
         object.__setattr__(self, "amr", _clean_list(self.amr, "amr value"))
-        if self.claims is not _NO_CLAIMS:
+        if self.claims is not NO_CLAIMS:
             object.__setattr__(self, "claims", MappingProxyType(_checked(self.claims)))
 
 
@@ -136,7 +136,7 @@ class Session:
     device: Device = Device()
     binding: str = ""
     scopes: tuple[str, ...] = ()
-    claims: Mapping[str, Any] = field(default_factory=lambda: _NO_CLAIMS)
+    claims: Mapping[str, Any] = field(default_factory=lambda: NO_CLAIMS)
     amr: tuple[str, ...] = ()
     acknowledged: int = -1
     late: int = -1

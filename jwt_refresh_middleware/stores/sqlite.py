@@ -17,11 +17,14 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from ..concurrency import SingleFlight
-from ..sessions import Device, Session
+from ..sessions import NO_CLAIMS, Device, Session
+from ..values import fast_maker
 from .base import Advance
 from .group_commit import GroupCommit
 
 T = TypeVar("T")
+
+_session = fast_maker(Session)
 
 SCHEMA_VERSION = 1
 _PURGE_ROWS = 1000
@@ -252,22 +255,8 @@ def _to_row(session: Session) -> tuple[Any, ...]:
 
 
 def _from_row(row: tuple[Any, ...]) -> Session:
-    claims = {"claims": MappingProxyType(json.loads(row[11]))} if row[11] else {}
-    return Session(
-        id=row[0],
-        subject=row[1],
-        generation=row[2],
-        created_at=row[3],
-        last_used_at=row[4],
-        expires_at=row[5],
-        ends_at=row[6],
-        device=Device(ip=row[7], user_agent=row[8]),
-        binding=row[9],
-        scopes=tuple(row[10].split()) if row[10] else (),
-        amr=tuple(row[12].split()) if row[12] else (),
-        acknowledged=row[13],
-        late=row[14],
-        revoked_at=row[15],
-        revoked_reason=row[16],
-        **claims,
-    )
+    device = Device(ip=row[7], user_agent=row[8])
+    scopes = tuple(row[10].split()) if row[10] else ()
+    claims = MappingProxyType(json.loads(row[11])) if row[11] else NO_CLAIMS
+    amr = tuple(row[12].split()) if row[12] else ()
+    return _session(*row[:7], device, row[9], scopes, claims, amr, *row[13:])

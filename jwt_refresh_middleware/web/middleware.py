@@ -1,6 +1,7 @@
 """The middleware: who is asking is decided here, before the app sees the request."""
 
-from collections.abc import Iterable
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,7 +16,7 @@ from .paths import PublicPaths, app_path
 from .problems import Problems
 from .routes import Routes
 from .tokens import Authenticate, FieldCase, Tokens
-from .transport import Cookie, bearer
+from .transport import Cookie, bearer, one_token
 
 SCOPE_KEY = "jwt_refresh_middleware"
 """Where handlers of the app find the middleware's settings: ``scope[SCOPE_KEY]``."""
@@ -97,7 +98,9 @@ class JWTRefreshMiddleware:
         self._issuer = issuer
         self._verifier = issuer.verifier if issuer is not None else verifier
         assert self._verifier is not None
-        self._verify = self._verifier.verify
+        self._recall = self._verifier.recall
+        self._examine = self._verifier.examine
+        self._note = issuer.acknowledgements.note if issuer is not None else None
         self._cookie = cookie or Cookie()
         self._public = PublicPaths(public)
         self._required = required
@@ -131,7 +134,7 @@ class JWTRefreshMiddleware:
             return
         path = app_path(scope)
         try:
-            if self._issuer is not None and not self._issuer.is_open:
+            if self._issuer is not None and self._issuer.opened_in is not get_running_loop():
                 await self._open()
             if path.startswith(self._prefix):
                 methods = self._routes.find(path)
@@ -145,10 +148,10 @@ class JWTRefreshMiddleware:
             return
         started = False
 
-        async def watched(message: Message) -> None:
+        def watched(message: Message) -> Awaitable[None]:
             nonlocal started
             started = True
-            await send(message)
+            return send(message)
 
         try:
             await self.app(scope, receive, watched)
@@ -164,11 +167,11 @@ class JWTRefreshMiddleware:
         try:
             raw = bearer(headers)
             if raw is not None:
-                token = self._verify(raw)
+                token = self._recall(raw) or self._examine(one_token(raw))
                 scope["user"] = AuthenticatedUser(token)
                 scope["auth"] = AuthCredentials(("authenticated", *token.scopes))
-                if self._issuer is not None:
-                    self._issuer.acknowledgements.note(token)
+                if self._note is not None:
+                    self._note(token)
                 return
             if self._required and path not in self._public and not _is_preflight(scope):
                 raise TokenMissing(refreshable=self._cookie.came_along(headers))
@@ -204,7 +207,7 @@ class JWTRefreshMiddleware:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A handshake is identified like a request; without a valid token it is refused before it is accepted."""
         try:
-            if self._issuer is not None and not self._issuer.is_open:
+            if self._issuer is not None and self._issuer.opened_in is not get_running_loop():
                 await self._open()
             self._identify(scope, app_path(scope))
         except AuthError as error:

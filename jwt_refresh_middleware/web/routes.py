@@ -13,7 +13,7 @@ from ..sessions import Session
 from .answers import Answer, empty_answer, json_answer, length
 from .problems import VARY, Problems
 from .tokens import Tokens
-from .transport import Cookie, bearer
+from .transport import Cookie, bearer, one_token
 
 Handler = Callable[[Scope, Receive], Awaitable[Answer]]
 
@@ -76,7 +76,7 @@ class Routes:
         raw = bearer(scope["headers"])
         if raw is None:
             raise TokenMissing(refreshable=self._cookie.came_along(scope["headers"]))
-        token = self._verifier.verify(raw)
+        token = self._verifier.verify(one_token(raw))
         self._tokens.issuer.acknowledgements.note(token)
         return self._tokens, token
 

@@ -25,6 +25,7 @@ from .transport import (
     check_origin,
     device_of,
     one,
+    one_token,
     read_body,
     read_fields,
     token_of,
@@ -169,6 +170,6 @@ class Tokens:
         """The access token of the request if it is valid; anything else does not count here."""
         try:
             raw = bearer(scope["headers"])
-            return self.issuer.verifier.verify(raw) if raw is not None else None
+            return self.issuer.verifier.verify(one_token(raw)) if raw is not None else None
         except TokenError:
             return None

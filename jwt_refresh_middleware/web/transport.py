@@ -103,10 +103,10 @@ class Cookie:
 
 
 def bearer(headers: RawHeaders) -> bytes | None:
-    """The access token of the ``Authorization`` header; None without one, or with another scheme.
+    """What stands behind ``Bearer`` in the ``Authorization`` header; None without one, or with another scheme.
 
     Raises:
-        TokenMalformed: two headers, or not exactly one token (RFC 6750, 2.1).
+        TokenMalformed: two headers, or no token (RFC 6750, 2.1).
     """
     value = None
     for name, content in headers:
@@ -120,7 +120,16 @@ def bearer(headers: RawHeaders) -> bytes | None:
         if not value.strip(b" \t") or (value[:6].lower() == b"bearer" and b" " not in value):
             raise TokenMalformed
         return None
-    token = value[7:].strip(b" \t")
+    return value[7:]
+
+
+def one_token(credentials: bytes) -> bytes:
+    """The token in what :func:`bearer` found, without the blanks around it (servers differ in stripping them).
+
+    Raises:
+        TokenMalformed: none, or several, separated by blanks or commas.
+    """
+    token = credentials.strip(b" \t")
     if not token or b" " in token or b"," in token or b"\t" in token:
         raise TokenMalformed
     return token
