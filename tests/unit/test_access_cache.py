@@ -1,0 +1,135 @@
+"""Verified tokens are remembered, a bounded number of them, and what can change is checked each time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jwt_refresh_middleware import Issuer, MemoryStore, Verifier
+from jwt_refresh_middleware.access import MAX_TOKEN_BYTES, Minter
+from jwt_refresh_middleware.errors import TokenExpired, TokenInvalid, TokenRevoked
+from tests.rotation.support import SECRET, Clock, make_issuer
+
+from .test_access import AUD, ISS, KEYS, token, verifier
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 100])
+def test_the_cache_is_bounded_and_answers_the_same(clock: Clock, size: int) -> None:
+    check = verifier(clock, cache_size=size)
+    texts = [token(sub=f"user-{number}") for number in range(10)]
+    for _ in range(3):
+        assert [check.verify(text).subject for text in texts] == [f"user-{number}" for number in range(10)]
+    assert len(check._cache) == min(size, 10)
+
+
+def test_what_was_refused_or_has_expired_is_not_remembered(clock: Clock) -> None:
+    check = verifier(clock)
+    clock.advance(901)
+    for text, error in ((token(), TokenExpired), (token(aud="others"), TokenInvalid), ("a.b.c", TokenInvalid)):
+        with pytest.raises(error):
+            check.verify(text)
+    assert not check._cache
+
+
+def test_a_remembered_token_expires(clock: Clock) -> None:
+    check, text = verifier(clock), token()
+    found = check.verify(text)
+    assert check.verify(text.encode()) is found, "it was remembered"
+    clock.advance(900)
+    with pytest.raises(TokenExpired):
+        check.verify(text)
+
+
+def test_a_remembered_token_is_refused_once_its_session_ended(clock: Clock) -> None:
+    revoked: dict[str, float] = {}
+    check, text = verifier(clock, revoked=revoked), token()
+    check.verify(text)
+    revoked["another"] = 1.0
+    check.verify(text)
+    revoked["s"] = 1.0
+    for _ in range(2):
+        with pytest.raises(TokenRevoked):
+            check.verify(text)
+    clock.advance(901)
+    with pytest.raises(TokenExpired):
+        check.verify(text)
+
+
+def test_a_token_without_a_session_is_not_taken_for_a_revoked_one(clock: Clock) -> None:
+    assert verifier(clock, revoked={"s": 1.0}).verify(token(sid=None))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "..", "...", "a", "a.b", "a.b.c", "a.b.c.d", "\ud800.b.c", "é.b.c", "\N{FULLWIDTH DIGIT ONE}", "\0" * 99, "A" * 9000],
+    ids=range(13),
+)  # fmt: skip
+def test_whatever_comes_is_invalid_and_raises_nothing_else(clock: Clock, text: str) -> None:
+    with pytest.raises(TokenInvalid):
+        verifier(clock).verify(text)
+
+
+def test_no_character_of_a_token_can_be_changed(clock: Clock) -> None:
+    check, text = verifier(clock), token()
+    check.verify(text)
+    for index, character in enumerate(text):
+        for other in ("A" if character != "A" else "B", ".", "="):
+            if other == character:
+                continue
+            with pytest.raises(TokenInvalid):
+                check.verify(text[:index] + other + text[index + 1 :])
+    for changed in (text + "=", text + "A", text[:-1], " " + text, text + "\n", text + "." + text):
+        with pytest.raises(TokenInvalid):
+            check.verify(changed)
+
+
+def test_long_tokens_are_refused_and_never_minted(clock: Clock) -> None:
+    minter = Minter(KEYS, issuer=ISS, audience=AUD)
+    times: dict[str, Any] = {"subject": "ann", "issued_at": int(clock.now), "expires_at": int(clock.now) + 900}
+    spare = MAX_TOKEN_BYTES - len(minter.mint({"x": ""}, **times))
+    longest = minter.mint({"x": "a" * (spare * 3 // 4 - 3)}, **times)
+    assert MAX_TOKEN_BYTES - 8 <= len(longest) <= MAX_TOKEN_BYTES
+    assert verifier(clock).verify(longest).subject == "ann"
+    with pytest.raises(ValueError):
+        minter.mint({"x": "a" * spare}, **times)
+    with pytest.raises(TokenInvalid):
+        verifier(clock).verify(token(x="a" * spare))
+
+
+def test_own_claims_override_none_of_the_issuers(clock: Clock) -> None:
+    minter = Minter(KEYS, issuer=ISS, audience=AUD)
+    own = {"iss": "eve", "aud": "eve", "sub": "eve", "exp": 9e9, "iat": 0, "jti": "eve"}
+    minted = minter.mint(own, subject="ann", issued_at=int(clock.now), expires_at=int(clock.now) + 1)
+    found = verifier(clock).verify(minted)
+    assert found.subject == "ann"
+    assert found.expires_at == clock.now + 1
+    assert found.token_id != "eve"
+
+
+def test_a_lifetime_can_be_capped(clock: Clock) -> None:
+    check = verifier(clock, max_lifetime=timedelta(seconds=900))
+    assert check.verify(token())
+    with pytest.raises(TokenInvalid):
+        check.verify(token(exp=clock.now + 901))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"issuer": ""}, {"audience": ""}, {"issuer": "a\nb"}, {"audience": "a\x00"}, {"leeway": timedelta(seconds=-1)},
+        {"leeway": timedelta(seconds=61)}, {"max_lifetime": timedelta(0)},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_bad_arguments_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        Verifier(SECRET, **wrong)
+
+
+async def test_no_repr_shows_a_token_or_a_secret(clock: Clock) -> None:
+    issuer: Issuer = make_issuer(MemoryStore(), clock)
+    pair = await issuer.login("ann")
+    shown = repr([pair, issuer, issuer.verifier, issuer.verifier.keys, issuer.verifier.verify(pair.access_token)])
+    for secret in (SECRET, pair.access_token, pair.refresh_token, pair.refresh_token[:40], pair.access_token[-20:]):
+        assert secret not in shown
+    await issuer.aclose()
