@@ -64,10 +64,10 @@ def json_object(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8").strip(_BLANKS)
         value, end = _scan(text, 0)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate raises; so may one level too many
     except (RecursionError, StopIteration) as error:
         raise ValueError(f"not JSON: {type(error).__name__}") from None
     if end != len(text) or type(value) is not dict:
         raise ValueError("not one JSON object")
-    if "\\u" in text:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate raises
     return value
