@@ -178,7 +178,7 @@ def check_origin(scope: Scope, allowed: frozenset[str]) -> None:
 async def read_body(scope: Scope, receive: Receive) -> bytes:
     """The whole body. Raises PayloadTooLarge over 64 KiB, whatever its length was said to be."""
     announced = one(scope["headers"], b"content-length")
-    if announced is not None and announced.isdigit() and len(announced) < 20 and int(announced) > MAX_BODY:
+    if announced is not None and announced.isdecimal() and len(announced) < 20 and int(announced) > MAX_BODY:
         raise PayloadTooLarge
     body = b""
     while True:
