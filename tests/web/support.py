@@ -1,4 +1,4 @@
-"""What the tests over HTTP share: a clock, a store that counts, an app that notes who was let in, and all of it wired."""
+"""What the tests over HTTP share: a clock, a store that counts, an app that notes who came in, all of it wired."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The check against requests of other origins: Sec-Fetch-Site, then Origin against the Host; every way to get it wrong."""
+"""Requests of other origins: Sec-Fetch-Site first, then Origin against the Host; every way to get it wrong."""
 
 from collections.abc import Callable
 
@@ -152,7 +152,15 @@ async def test_a_logout_without_a_token_is_checked_since_it_deletes_the_cookie(g
 
 
 @pytest.mark.parametrize(
-    "origin", ["app.example.com", "https://", "https://app.example.com/", "https://*.example.com", "*", "HTTPS://App.example.com"]
+    "origin",
+    [
+        "app.example.com",
+        "https://",
+        "https://app.example.com/",
+        "https://*.example.com",
+        "*",
+        "HTTPS://App.example.com",
+    ],
 )
 def test_what_cannot_be_an_allowed_origin(origin: str) -> None:
     with pytest.raises(ValueError, match="not an origin"):

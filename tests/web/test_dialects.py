@@ -190,7 +190,9 @@ async def test_bodies_that_cannot_be_read(service: Service, route: str, body: by
     assert service.store.calls in ([], ["open", "revocations"])
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x", "application/jsonp", "", "text/json"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "multipart/form-data; boundary=x", "application/jsonp", "", "text/json"]
+)
 @pytest.mark.parametrize("route", ["login", "refresh", "logout"])
 async def test_other_media_types_are_refused(service: Service, route: str, kind: str) -> None:
     tokens = await service.login()

@@ -16,7 +16,9 @@ CONTRACT = {
 }  # fmt: skip
 
 CLASSES = [
-    error for _, error in inspect.getmembers(errors, inspect.isclass) if issubclass(error, AuthError) and "code" in vars(error)
+    error
+    for _, error in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(error, AuthError) and "code" in vars(error)
 ]
 
 

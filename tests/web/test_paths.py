@@ -46,7 +46,13 @@ async def test_a_good_token_is_recognised_on_a_public_path(service: Service) -> 
 
 @pytest.mark.parametrize(
     "headers",
-    [BAD_TOKEN, {"authorization": ""}, {"authorization": "Bearer"}, [("authorization", "Bearer a")] * 2, {"authorization": "Basic x"}],
+    [
+        BAD_TOKEN,
+        {"authorization": ""},
+        {"authorization": "Bearer"},
+        [("authorization", "Bearer a")] * 2,
+        {"authorization": "Basic x"},
+    ],
 )
 async def test_a_bad_token_is_ignored_on_a_public_path(service: Service, headers: HeaderList) -> None:
     reply = await service.ask("GET", "/", headers=headers)
@@ -127,7 +133,8 @@ async def test_another_path_that_begins_like_the_root_path(service: Service) -> 
 
 
 @pytest.mark.parametrize(
-    "public", [["docs"], [""], ["/a*"], ["/*/x"], ["/a//b"], ["/a/../b"], ["/a;b"], ["/a%20b"], ["/a\\b"], ["*"], ["/a\n"]]
+    "public",
+    [["docs"], [""], ["/a*"], ["/*/x"], ["/a//b"], ["/a/../b"], ["/a;b"], ["/a%20b"], ["/a\\b"], ["*"], ["/a\n"]],
 )
 def test_what_cannot_be_public(public: list[str]) -> None:
     with pytest.raises(ValueError, match="is not a path"):
@@ -139,9 +146,7 @@ def test_public_is_a_list() -> None:
         Service(public="/")
 
 
-@pytest.mark.parametrize(
-    "options", [{"prefix": ""}, {"prefix": "auth"}, {"prefix": "/auth/"}, {"field_case": "kebab"}]
-)
+@pytest.mark.parametrize("options", [{"prefix": ""}, {"prefix": "auth"}, {"prefix": "/auth/"}, {"field_case": "kebab"}])
 def test_options_that_cannot_work(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
         Service(**options)

@@ -245,7 +245,9 @@ async def test_login_is_mounted_only_with_authenticate(make_service: Callable[..
     assert reply.body == b"hello dave"
 
 
-@pytest.mark.parametrize("path", ["/auth", "/auth/", "/auth/refresh/", "/auth/account", "/auth/sessions/", "/auth/sessions/a/b"])
+@pytest.mark.parametrize(
+    "path", ["/auth", "/auth/", "/auth/refresh/", "/auth/account", "/auth/sessions/", "/auth/sessions/a/b"]
+)
 async def test_other_paths_below_the_prefix_are_the_apps_and_protected(service: Service, path: str) -> None:
     assert_problem(await service.ask("POST", path), "token_missing")
     assert service.inner.calls == 0

@@ -1,0 +1,114 @@
+"""The middleware with a verifier: checks tokens, has no store and mounts nothing but its public keys."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, KeyRing, MemoryStore, Verifier
+
+from .asgi import LifespanRun, ask
+from .problems import assert_problem
+from .support import COOKIE, SECRET, Clock, Inner, Service, check_password
+
+
+class Gateway:
+    """A gateway beside the service that issued the tokens."""
+
+    def __init__(self, **verifier: Any) -> None:
+        self.clock = Clock()
+        self.inner = Inner()
+        made = Verifier(verifier.pop("keys", SECRET), clock=self.clock, **verifier)
+        self.app = JWTRefreshMiddleware(self.inner, verifier=made, public=["/open"])
+
+    async def get(self, path: str, token: str | None = None) -> Any:
+        return await ask(self.app, "GET", path, headers={"authorization": f"Bearer {token}"} if token else {})
+
+
+async def test_tokens_of_the_issuer_are_good_here(service: Service) -> None:
+    gateway = Gateway()
+    tokens = await service.login()
+    assert (await gateway.get("/x", tokens.access)).body == b"hello alice"
+    assert_problem(await gateway.get("/x"), "token_missing")
+    assert_problem(await gateway.get("/x", tokens.access + "x"), "token_invalid")
+    assert (await gateway.get("/open")).body == b"hello anonymous"
+    gateway.clock.advance(900)
+    assert_problem(await gateway.get("/x", tokens.access), "token_expired")
+
+
+async def test_only_the_keys_are_mounted(service: Service) -> None:
+    gateway = Gateway()
+    token = (await service.login()).access
+    assert (await gateway.get("/auth/jwks.json")).json() == {"keys": []}
+    reply = await ask(gateway.app, "POST", "/auth/jwks.json")
+    assert_problem(reply, "method_not_allowed")
+    assert reply.one("allow") == "GET"
+    for path in ("/auth/login", "/auth/refresh", "/auth/logout", "/auth/sessions", "/auth/sessions/x"):
+        assert_problem(await ask(gateway.app, "POST", path), "token_missing")
+        assert (await gateway.get(path, token)).body == b"hello alice"
+
+
+async def test_a_refresh_cookie_still_means_refresh() -> None:
+    reply = await ask(Gateway().app, "GET", "/x", headers={"cookie": f"{COOKIE}=x"})
+    assert_problem(reply, "token_missing", action="refresh")
+
+
+async def test_it_knows_no_revocations(service: Service) -> None:
+    tokens = await service.login()
+    await service.issuer.logout(tokens.refresh)
+    assert_problem(await service.get_in(tokens), "token_revoked")
+    assert (await Gateway().get("/x", tokens.access)).status == 200
+
+
+@pytest.mark.parametrize("seconds", [0, 30, 60])
+async def test_leeway(service: Service, seconds: int) -> None:
+    gateway = Gateway(leeway=timedelta(seconds=seconds))
+    tokens = await service.login()
+    gateway.clock.advance(900 + seconds - 0.01)
+    assert (await gateway.get("/x", tokens.access)).status == 200
+    gateway.clock.advance(0.01)
+    assert_problem(await gateway.get("/x", tokens.access), "token_expired")
+    gateway.clock.now = service.clock() - seconds
+    assert (await gateway.get("/x", (await service.login()).access)).status == 200
+    gateway.clock.advance(-1)
+    assert_problem(await gateway.get("/x", (await service.login()).access), "token_invalid")
+
+
+@pytest.mark.parametrize("seconds", [-1, 61, 3600])
+def test_leeway_out_of_range(seconds: int) -> None:
+    with pytest.raises(ValueError, match="leeway"):
+        Gateway(leeway=timedelta(seconds=seconds))
+
+
+async def test_a_lifespan_without_an_issuer() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise NotImplementedError
+
+    run = LifespanRun(JWTRefreshMiddleware(app, verifier=Verifier(SECRET)))
+    assert (await run.tell("startup"))["type"] == "lifespan.startup.complete"
+    assert (await run.tell("shutdown"))["type"] == "lifespan.shutdown.complete"
+
+
+async def test_a_secret_that_is_being_changed(service: Service) -> None:
+    newer = "another secret, that is long enough as well: 0123456789"
+    token = (await service.login()).access
+    assert (await Gateway(keys=[newer, SECRET]).get("/x", token)).status == 200
+    assert (await Gateway(keys=KeyRing.from_secret([SECRET, newer])).get("/x", token)).status == 200
+    assert_problem(await Gateway(keys=newer).get("/x", token), "token_invalid")
+
+
+def test_an_issuer_or_a_verifier() -> None:
+    issuer = Issuer(SECRET, MemoryStore())
+    for options in ({}, {"issuer": issuer, "verifier": issuer.verifier}):
+        with pytest.raises(ValueError, match="an issuer, or a verifier"):
+            JWTRefreshMiddleware(Inner(), **options)
+    with pytest.raises(ValueError, match="authenticate needs an issuer"):
+        JWTRefreshMiddleware(Inner(), verifier=issuer.verifier, authenticate=check_password)
+
+
+@pytest.mark.parametrize("secret", ["", "x", "x" * 31, ["x" * 40, "short"], [], ["x" * 40, "x" * 40]])
+def test_weak_secrets_are_refused_at_startup(secret: Any) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        Verifier(secret)
+    with pytest.raises(ValueError, match=r".+"):
+        Issuer(secret, MemoryStore())
