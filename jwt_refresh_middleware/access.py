@@ -4,7 +4,6 @@ PyJWT judges whether a key may be used; what a token may look like is decided he
 lenient where a gateway has to be strict, and checking is what every request pays for.
 """
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,11 +16,11 @@ from typing import Any, NoReturn
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
 
-from .encoding import b64url_decode, b64url_encode, json_object
+from .encoding import b64url_decode, b64url_encode, json_object, json_text
 from .errors import TokenExpired, TokenInvalid, TokenRevoked
 from .keys import HmacKey, KeyRing, key_ring
 from .sessions import is_clean
-from .values import fast_maker
+from .values import open_twin
 
 MAX_TOKEN_BYTES = 8192
 """Longer tokens are refused unread; servers cut request headers at 8 KiB to 64 KiB."""
@@ -37,7 +36,6 @@ _NUMBERS = frozenset({int, float})  # not bool, which is an int to isinstance()
 _KNOWN_HEADERS = 64
 
 _HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
-_dumps = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Claims(Mapping[str, Any]):
@@ -88,7 +86,7 @@ class AccessToken:
     claims: Mapping[str, Any]
 
 
-_access_token = fast_maker(AccessToken)
+_OpenToken = open_twin(AccessToken)
 
 
 def _usable(key: HmacKey) -> HmacKey:
@@ -106,7 +104,7 @@ class Minter:
     def __init__(self, keys: KeyRing, *, issuer: str, audience: str) -> None:
         self._key = _usable(keys.keys[0])
         header = {"alg": self._key.algorithm, "typ": "at+jwt", "kid": self._key.kid}
-        self._header = b64url_encode(_dumps(header).encode()) + b"."
+        self._header = b64url_encode(json_text(header).encode()) + b"."
         self._fixed = {"iss": issuer, "aud": audience}
 
     def mint(self, own: Mapping[str, Any], *, subject: str, issued_at: int, expires_at: int, **claims: Any) -> str:
@@ -124,7 +122,7 @@ class Minter:
             "jti": secrets.token_urlsafe(16),
             **claims,
         }
-        signed = self._header + b64url_encode(_dumps(payload).encode())
+        signed = self._header + b64url_encode(json_text(payload).encode())
         token = signed + b"." + b64url_encode(self._key.sign(signed))
         if len(token) > MAX_TOKEN_BYTES:
             raise ValueError(f"the claims make an access token of {len(token)} bytes; {MAX_TOKEN_BYTES} is the limit")
@@ -208,11 +206,18 @@ class Verifier:
         Raises as :meth:`verify` does.
         """
         now = self.clock()
-        found = self._check(token, now)
-        self._check_still_good(found, now)
-        if len(self._cache) >= self._cache_size > 0:
+        try:
+            found = self._read(token, now)
+        except Exception:  # noqa: BLE001  the one place that turns the unknown into a refusal, whatever it is
+            raise TokenInvalid from None
+        if now >= found.expires_at + self._leeway:
+            raise TokenExpired
+        if found.session_id in self._revoked:
+            raise TokenRevoked
+        if len(self._cache) < self._cache_size:
+            self._cache[token] = found
+        elif self._cache_size:
             del self._cache[next(iter(self._cache))]
-        if self._cache_size:
             self._cache[token] = found
         return found
 
@@ -222,35 +227,28 @@ class Verifier:
         Raises TokenExpired and TokenRevoked as :meth:`verify` does.
         """
         found = self._cache.get(token)
-        if found is not None and (
-            self.clock() >= found.expires_at + self._leeway or found.session_id in self._revoked
-        ):
-            self._check_still_good(found, self.clock())
+        if found is not None:
+            if self.clock() >= found.expires_at + self._leeway:
+                raise TokenExpired
+            if found.session_id in self._revoked:
+                raise TokenRevoked
         return found
 
-    def _check_still_good(self, found: AccessToken, now: float) -> None:
-        if now >= found.expires_at + self._leeway:
-            raise TokenExpired
-        if found.session_id in self._revoked:
-            raise TokenRevoked
-
-    def _check(self, token: bytes, now: float) -> AccessToken:
-        try:
-            if len(token) > MAX_TOKEN_BYTES:
-                _refuse()
-            signed, _, signature = token.rpartition(b".")
-            header, _, payload = signed.partition(b".")
-            known = self._headers.get(header)
-            keys = known or self._read_header(header)
-            for key in keys:
-                # Encoding the MAC leaves one spelling of it; decoding the signature would leave several.
-                if compare_digest(b64url_encode(key.sign(signed)), signature):
-                    if known is None and len(self._headers) < _KNOWN_HEADERS:
-                        self._headers[header] = keys  # only now: nobody without a key fills this
-                    return self._read_claims(json_object(b64url_decode(payload)), now)
-        except (ValueError, TypeError):
-            pass
-        raise TokenInvalid
+    def _read(self, token: bytes, now: float) -> AccessToken:
+        """The signature first, then everything else. Raises ValueError or TypeError."""
+        if len(token) > MAX_TOKEN_BYTES:
+            _refuse()
+        signed, _, signature = token.rpartition(b".")
+        header, _, payload = signed.partition(b".")
+        known = self._headers.get(header)
+        keys = known or self._read_header(header)
+        for key in keys:
+            # Encoding the MAC leaves one spelling of it; decoding the signature would leave several.
+            if compare_digest(b64url_encode(key.sign(signed)), signature):
+                if known is None and len(self._headers) < _KNOWN_HEADERS:
+                    self._headers[header] = keys  # only now: nobody without a key fills this
+                return self._read_claims(json_object(b64url_decode(payload)), now)
+        raise ValueError("not signed by one of our keys")
 
     def _read_header(self, segment: bytes) -> tuple[HmacKey, ...]:
         """The keys that may have signed under this header: one, or all where it names none."""
@@ -289,8 +287,11 @@ class Verifier:
         ):
             _refuse()
         scopes = tuple(scope.split())
-        times = (issued_at, expires_at, token_id, auth_time, generation)
-        return _access_token(subject, session_id, scopes, *times, Claims(claims))
+        token = _OpenToken(
+            subject, session_id, scopes, issued_at, expires_at, token_id, auth_time, generation, Claims(claims)
+        )
+        token.__class__ = AccessToken
+        return token  # type: ignore[no-any-return]
 
     def _is_listed(self, audience: object) -> bool:
         return type(audience) is list and all(type(member) is str for member in audience) and self.audience in audience

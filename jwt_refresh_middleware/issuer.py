@@ -11,7 +11,7 @@ from . import events
 from .access import DEFAULT_ISSUER, MAX_LEEWAY, Minter, Verifier
 from .acknowledgements import Acknowledgements
 from .background import EventTeller, Rounds, log
-from .concurrency import SingleFlight
+from .concurrency import Deadline, SingleFlight
 from .devices import DevicePolicy
 from .errors import AuthError, DeviceMismatch, RateLimited, RefreshExpired, RefreshInvalid, StoreUnavailable
 from .keys import KeyRing, key_ring
@@ -95,7 +95,7 @@ class Issuer:
         self._policy = device_policy or DevicePolicy()
         self._rate = RefreshRate(self._policy.refresh_rate)
         self.clock = clock
-        self._store_timeout = _at_least(store_timeout, "store_timeout", 0.001)
+        self._deadline = Deadline(_at_least(store_timeout, "store_timeout", 0.001))
         self._revoked = RevocationList(self.access_ttl + MAX_LEEWAY)
         self.verifier = Verifier(keys, issuer=issuer, audience=audience, clock=clock, revoked=self._revoked.ended)
         self._minter = Minter(keys, issuer=issuer, audience=self.verifier.audience)
@@ -446,8 +446,7 @@ class Issuer:
     async def _ask(self, answer: Awaitable[T]) -> T:
         """What the store answers. Whatever it raises, or if it does not answer, is one error: try again."""
         try:
-            async with asyncio.timeout(self._store_timeout):
-                return await answer
+            return await self._deadline.wait(answer)
         except Exception as error:  # a fault of the system, whatever it is; never a reason to log anybody out
             log.error("the session store failed: %s: %s", type(error).__name__, error)
             self._events.tell(events.StoreFailed(at=self.clock(), cause=type(error).__name__))

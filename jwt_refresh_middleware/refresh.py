@@ -6,9 +6,8 @@ import secrets
 from dataclasses import dataclass, field
 
 from itsdangerous import BadSignature, Signer
-from itsdangerous.encoding import base64_decode, base64_encode
 
-from .encoding import b64url_encode
+from .encoding import b64url_decode, b64url_encode
 from .errors import RefreshInvalid
 from .keys import KeyRing
 
@@ -29,24 +28,26 @@ class RefreshToken:
     Attributes:
         handle: 32 random bytes, the same for all tokens of a session.
         generation: how many rotations came before this token.
+        session_id: the row's key: SHA-256 of the handle, cut to 128 bits, in base64url. It leads back to no token.
     """
 
     handle: bytes = field(repr=False)
     generation: int
+    session_id: str
+
+    @classmethod
+    def of(cls, handle: bytes, generation: int) -> "RefreshToken":
+        """The token of ``handle`` at ``generation``."""
+        return cls(handle, generation, b64url_encode(hashlib.sha256(handle).digest()[:16]).decode())
 
     @classmethod
     def first(cls) -> "RefreshToken":
         """The first token of a new session."""
-        return cls(secrets.token_bytes(HANDLE_BYTES), 0)
-
-    @property
-    def session_id(self) -> str:
-        """The row's key: SHA-256 of the handle, cut to 128 bits, in base64url. It leads back to no token."""
-        return b64url_encode(hashlib.sha256(self.handle).digest()[:16]).decode()
+        return cls.of(secrets.token_bytes(HANDLE_BYTES), 0)
 
     def at(self, generation: int) -> "RefreshToken":
         """The token of the same session at ``generation``: a pure function, so it can be handed out again."""
-        return RefreshToken(self.handle, generation)
+        return RefreshToken(self.handle, generation, self.session_id)
 
 
 class RefreshSigner:
@@ -60,13 +61,13 @@ class RefreshSigner:
     def write(self, token: RefreshToken) -> str:
         """The one string that spells ``token`` under the newest key."""
         payload = _VERSION + token.handle + token.generation.to_bytes(_GENERATION_BYTES, "big")
-        return self._signer.sign(base64_encode(payload)).decode("ascii")
+        return self._signer.sign(b64url_encode(payload)).decode("ascii")
 
     def read(self, text: object) -> RefreshToken:
         """The token that ``text`` spells.
 
         itsdangerous accepts several spellings of one signature (spare bits, padding, characters it skips), so the
-        text has to have the right shape and every part has to be what encoding it again gives.
+        text has to have the right shape, and each part has to be the one spelling of what it says.
 
         Raises:
             RefreshInvalid: not one of ours, or not the canonical spelling.
@@ -74,12 +75,11 @@ class RefreshSigner:
         if not isinstance(text, str) or len(text) != _LENGTH or not _SHAPE.fullmatch(text):
             raise RefreshInvalid
         raw = text.encode("ascii")
-        if base64_encode(base64_decode(raw[53:])) != raw[53:]:
-            raise RefreshInvalid
         try:
-            payload = base64_decode(self._signer.unsign(raw))
-        except BadSignature:
+            b64url_decode(raw[53:])
+            payload = b64url_decode(self._signer.unsign(raw))
+        except (BadSignature, ValueError):
             raise RefreshInvalid from None
         if payload[:1] != _VERSION:
             raise RefreshInvalid
-        return RefreshToken(payload[1:33], int.from_bytes(payload[33:], "big"))
+        return RefreshToken.of(payload[1:33], int.from_bytes(payload[33:], "big"))

@@ -6,6 +6,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, TypeVar
 
 import aiosqlite
@@ -17,65 +18,101 @@ Outcome = tuple[Any, Exception | None]
 _BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True)
+class Kind(Enum):
+    """What a piece of work does to the database."""
+
+    READ = auto()
+    """It reads."""
+    ONE_WRITE = auto()
+    """It writes with one statement, which is a transaction by itself where nothing else waits."""
+    WRITES = auto()
+    """It needs a transaction around it."""
+
+
+@dataclass(slots=True)
 class _Job:
     work: Work
-    writes: bool
+    kind: Kind
     future: "asyncio.Future[Any]"
 
 
 class GroupCommit:
     """Runs functions on the thread of an aiosqlite connection, many in one transaction.
 
-    While one batch is committed the next one gathers. The connection must be in autocommit mode
-    (``isolation_level=None``). Bound to no event loop: every caller is answered in its own.
+    One batch is under way at a time. The next one begins when everybody who was answered by the last one has had
+    their turn, so that they are in it too: the two threads share the interpreter, and overlapping small batches would
+    mostly wait for each other. The connection must be in autocommit mode (``isolation_level=None``).
     """
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
         self._waiting: deque[_Job] = deque()
-        self._scheduled = False
+        self._driver: asyncio.AbstractEventLoop | None = None
+        """The event loop that sees to the next batch; one that is gone is replaced by the next caller's."""
 
-    async def run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool = True) -> T:
+    async def run(self, work: Callable[[sqlite3.Connection], T], kind: Kind) -> T:
         """What ``work`` returns, once the transaction it was part of is durable. Its own exception comes back.
 
         ``work`` fetches everything before it returns: an open cursor would disturb its neighbours.
         """
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Job(work, writes, future))
-        if not self._scheduled:
-            self._scheduled = True
-            try:
-                # aiosqlite has no public way to run a function on its thread; _execute is what all its own calls use.
-                await self._connection._execute(self._drain)  # type: ignore[no-untyped-call]
-            except ValueError as error:  # the connection is closed: nothing will drain the queue any more
-                self._scheduled = False
-                self._fail_waiting(error)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Job(work, kind, future))
+        if self._driver is not loop:
+            self._driver = loop
+            self._begin()
         return await future
 
-    def _fail_waiting(self, error: Exception) -> None:
-        while self._waiting:
-            job = self._waiting.popleft()
-            _deliver_to(job.future.get_loop(), [(job.future, (None, error))])
+    async def close(self) -> None:
+        """Do what still waits, then close the connection."""
+        await self._connection._execute(self._drain)  # type: ignore[no-untyped-call]
+        await self._connection.close()
+
+    def _begin(self) -> None:
+        # aiosqlite has no public way to run a function on its thread; all its own calls put one into this queue.
+        self._connection._tx.put_nowait((None, self._drain))
+
+    def _next(self) -> None:
+        """On the event loop, after those who were answered had their turn."""
+        if self._waiting:
+            self._begin()
+        elif self._driver is asyncio.get_running_loop():
+            self._driver = None
 
     def _drain(self) -> None:
         """On the connection's thread: commit what waits, then answer each event loop with one wake-up."""
-        self._scheduled = False
-        database = self._connection._conn
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH))]
-            answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome]]] = {}
-            for job, outcome in zip(batch, _transact(database, batch), strict=True):
-                answers.setdefault(job.future.get_loop(), []).append((job.future, outcome))
-            for loop, delivery in answers.items():
-                _deliver_to(loop, delivery)
+        batch: list[_Job] = []
+        while self._waiting and len(batch) < _BATCH:
+            batch.append(self._waiting.popleft())
+        answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome]]] = {}
+        for job, outcome in zip(batch, _transact(self._connection, batch), strict=True):
+            answers.setdefault(job.future.get_loop(), []).append((job.future, outcome))
+        if self._driver is not None:
+            answers.setdefault(self._driver, [])
+        for loop, delivery in answers.items():
+            with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there any more
+                loop.call_soon_threadsafe(self._deliver, loop, delivery)
+
+    def _deliver(self, loop: asyncio.AbstractEventLoop, delivery: list[tuple["asyncio.Future[Any]", Outcome]]) -> None:
+        for future, (result, error) in delivery:
+            if future.done():  # the caller was cancelled; the work happened all the same
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+        if loop is self._driver:
+            loop.call_soon(self._next)
 
 
-def _transact(database: sqlite3.Connection, batch: Sequence[_Job]) -> list[Outcome]:
+def _transact(connection: aiosqlite.Connection, batch: Sequence[_Job]) -> list[Outcome]:
     """The outcome of every job, after one transaction around all of them; all fail if it cannot be committed."""
-    if not any(job.writes for job in batch):
-        return [_attempt(job.work, database) for job in batch]
+    database = None
     try:
+        database = connection._conn
+        alone = len(batch) == 1 and batch[0].kind is Kind.ONE_WRITE
+        if alone or all(job.kind is Kind.READ for job in batch):
+            return [_attempt(job.work, database) for job in batch]
         database.execute("BEGIN IMMEDIATE")
         outcomes = []
         for job in batch:
@@ -83,8 +120,8 @@ def _transact(database: sqlite3.Connection, batch: Sequence[_Job]) -> list[Outco
             if not database.in_transaction:  # a full disk, say, rolls back by itself
                 raise outcomes[-1][1] or sqlite3.OperationalError("the transaction was rolled back")
         database.execute("COMMIT")
-    except Exception as error:  # noqa: BLE001  whatever it was, nothing of the batch has happened, and every caller learns it
-        if database.in_transaction:
+    except Exception as error:  # noqa: BLE001  whatever it was, nothing of the batch happened, and every caller learns it
+        if database is not None and database.in_transaction:
             database.execute("ROLLBACK")
         return [(None, error)] * len(batch)
     return outcomes
@@ -95,18 +132,3 @@ def _attempt(work: Work, database: sqlite3.Connection) -> Outcome:
         return work(database), None
     except Exception as error:  # noqa: BLE001  handed to the caller whose work it is; its neighbours go on
         return None, error
-
-
-def _deliver_to(loop: asyncio.AbstractEventLoop, delivery: list[tuple["asyncio.Future[Any]", Outcome]]) -> None:
-    with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there any more
-        loop.call_soon_threadsafe(_deliver, delivery)
-
-
-def _deliver(delivery: list[tuple["asyncio.Future[Any]", Outcome]]) -> None:
-    for future, (result, error) in delivery:
-        if future.done():  # the caller was cancelled; the work happened all the same
-            continue
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)

@@ -17,14 +17,15 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from ..concurrency import SingleFlight
+from ..encoding import json_text
 from ..sessions import NO_CLAIMS, Device, Session
-from ..values import fast_maker
+from ..values import open_twin
 from .base import Advance
-from .group_commit import GroupCommit
+from .group_commit import GroupCommit, Kind
 
 T = TypeVar("T")
 
-_session = fast_maker(Session)
+_OpenSession = open_twin(Session)
 
 SCHEMA_VERSION = 1
 _PURGE_ROWS = 1000
@@ -80,7 +81,6 @@ class SQLiteStore:
         """
         self.path = os.fspath(path)
         self._busy_timeout = busy_timeout
-        self._connection: aiosqlite.Connection | None = None
         self._group: GroupCommit | None = None
         self._opening = SingleFlight()
         self._purged_upto = 0
@@ -108,25 +108,24 @@ class SQLiteStore:
         opening = aiosqlite.Connection(self._connect, 64)
         opening._thread.daemon = True  # where nobody closes the store, the process can still exit
         connection = await opening
-        group = GroupCommit(connection)
         try:
             await connection._execute(_prepare, connection._conn, self.path, self._busy_timeout)  # type: ignore[no-untyped-call]
         except BaseException:
             await connection.close()
             raise
-        self._connection, self._group = connection, group
+        self._group = GroupCommit(connection)
 
     async def close(self) -> None:
         """See :meth:`SessionStore.close`."""
-        connection, self._connection, self._group = self._connection, None, None
-        if connection is not None:
-            await connection.close()
+        group, self._group = self._group, None
+        if group is not None:
+            await group.close()
 
-    async def _run(self, work: Callable[[sqlite3.Connection], T], *, writes: bool = True) -> T:
+    async def _run(self, work: Callable[[sqlite3.Connection], T], kind: Kind = Kind.ONE_WRITE) -> T:
         if self._group is None:
             await self.open()
         assert self._group is not None
-        return await self._group.run(work, writes=writes)
+        return await self._group.run(work, kind)
 
     async def add(self, session: Session) -> None:
         """See :meth:`SessionStore.add`."""
@@ -138,7 +137,7 @@ class SQLiteStore:
 
     async def get(self, session_id: str) -> Session | None:
         """See :meth:`SessionStore.get`."""
-        rows = await self._run(lambda db: db.execute(_GET, (session_id,)).fetchall(), writes=False)
+        rows = await self._run(lambda db: db.execute(_GET, (session_id,)).fetchall(), Kind.READ)
         return _from_row(rows[0]) if rows else None
 
     async def advance(self, step: Advance) -> tuple[bool, Session | None]:
@@ -161,7 +160,7 @@ class SQLiteStore:
     async def acknowledge(self, generations: Mapping[str, int]) -> None:
         """See :meth:`SessionStore.acknowledge`."""
         pairs = [(generation, session_id) for session_id, generation in generations.items()]
-        await self._run(lambda db: db.executemany(_ACKNOWLEDGE, pairs).close())
+        await self._run(lambda db: db.executemany(_ACKNOWLEDGE, pairs).close(), Kind.WRITES)
 
     async def revoke(self, session_id: str, *, reason: str, now: float) -> bool:
         """See :meth:`SessionStore.revoke`."""
@@ -175,12 +174,12 @@ class SQLiteStore:
 
     async def sessions(self, subject: str, *, now: float) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
-        rows = await self._run(lambda db: db.execute(_SESSIONS, (subject, now)).fetchall(), writes=False)
+        rows = await self._run(lambda db: db.execute(_SESSIONS, (subject, now)).fetchall(), Kind.READ)
         return [_from_row(row) for row in rows]
 
     async def revocations(self, since: float) -> list[tuple[str, float]]:
         """See :meth:`SessionStore.revocations`."""
-        return await self._run(lambda db: db.execute(_REVOCATIONS, (since,)).fetchall(), writes=False)
+        return await self._run(lambda db: db.execute(_REVOCATIONS, (since,)).fetchall(), Kind.READ)
 
     async def purge(self, before: float) -> int:
         """See :meth:`SessionStore.purge`. Walks through the table by insertion order, 1000 rows a call."""
@@ -191,7 +190,7 @@ class SQLiteStore:
             deleted = db.execute(_PURGE, (start, upto, before)).rowcount if seen else 0
             return deleted, upto if seen == _PURGE_ROWS else 0
 
-        deleted, self._purged_upto = await self._run(work)
+        deleted, self._purged_upto = await self._run(work, Kind.WRITES)
         return deleted
 
 
@@ -245,7 +244,7 @@ def _to_row(session: Session) -> tuple[Any, ...]:
         session.device.user_agent,
         session.binding,
         " ".join(session.scopes) or None,
-        json.dumps(dict(session.claims), separators=(",", ":")) if session.claims else None,
+        json_text(dict(session.claims)) if session.claims else None,
         " ".join(session.amr) or None,
         session.acknowledged,
         session.late,
@@ -259,4 +258,6 @@ def _from_row(row: tuple[Any, ...]) -> Session:
     scopes = tuple(row[10].split()) if row[10] else ()
     claims = MappingProxyType(json.loads(row[11])) if row[11] else NO_CLAIMS
     amr = tuple(row[12].split()) if row[12] else ()
-    return _session(*row[:7], device, row[9], scopes, claims, amr, *row[13:])
+    session = _OpenSession(*row[:7], device, row[9], scopes, claims, amr, *row[13:])
+    session.__class__ = Session
+    return session  # type: ignore[no-any-return]

@@ -1,12 +1,12 @@
 """A whole response as a value, sent over ASGI or handed to a handler as a Starlette response."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Scope, Send
+
+from ..encoding import json_text
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -43,9 +43,9 @@ def length(body: bytes) -> tuple[bytes, bytes]:
     return (b"content-length", str(len(body)).encode())
 
 
-def json_answer(status: int, content: Mapping[str, Any], *headers: tuple[bytes, bytes]) -> Answer:
+def json_answer(status: int, content: dict[str, Any], *headers: tuple[bytes, bytes]) -> Answer:
     """A JSON answer that nobody may store."""
-    body = json.dumps(content, separators=(",", ":")).encode()
+    body = json_text(content).encode()
     return Answer(status, ((b"content-type", b"application/json"), length(body), NO_STORE, *headers), body)
 
 

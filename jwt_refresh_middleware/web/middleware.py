@@ -132,7 +132,7 @@ class JWTRefreshMiddleware:
         if scope["type"] != "http":
             await self._other(scope, receive, send)
             return
-        path = app_path(scope)
+        path = app_path(scope) if scope.get("root_path") else scope["path"]
         try:
             if self._issuer is not None and self._issuer.opened_in is not get_running_loop():
                 await self._open()

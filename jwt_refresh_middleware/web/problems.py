@@ -1,11 +1,11 @@
 """The one place that turns an error into a response: RFC 9457 problems, RFC 6749 5.2 errors for the form dialect."""
 
-import json
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..encoding import json_text
 from ..errors import (
     AuthError,
     InsufficientScope,
@@ -58,7 +58,7 @@ class Problems:
         }
         if isinstance(error, StepUpRequired):
             content |= {"acr_values": error.acr_values, "max_age": error.max_age}
-        body = json.dumps(content, separators=(",", ":")).encode()
+        body = json_text(content).encode()
         headers = [(b"content-type", b"application/problem+json"), length(body), NO_STORE, VARY]
         challenge = self._challenge_for(error)
         if challenge:

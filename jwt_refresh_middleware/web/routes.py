@@ -1,6 +1,5 @@
 """The mounted routes: which path and method is answered by what."""
 
-import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from starlette.types import Receive, Scope
 
 from ..access import AccessToken, Verifier
+from ..encoding import json_text
 from ..errors import AuthError, MethodNotAllowed, NotFound, TokenMissing
 from ..sessions import Session
 from .answers import Answer, empty_answer, json_answer, length
@@ -67,7 +67,7 @@ class Routes:
 
     async def jwks(self, _scope: Scope, _receive: Receive) -> Answer:
         """``GET /jwks.json``: the public keys (RFC 7517, 5); shared secrets are not among them."""
-        body = json.dumps(self._verifier.keys.jwks(), separators=(",", ":")).encode()
+        body = json_text(self._verifier.keys.jwks()).encode()
         kind = (b"content-type", b"application/jwk-set+json")
         return Answer(200, (kind, length(body), (b"cache-control", b"public, max-age=300")), body)
 

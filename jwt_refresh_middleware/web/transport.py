@@ -116,7 +116,7 @@ def bearer(headers: RawHeaders) -> bytes | None:
             value = content
     if value is None:
         return None
-    if value[:7].lower() != b"bearer ":
+    if value[:7] != b"Bearer " and value[:7].lower() != b"bearer ":
         if not value.strip(b" \t") or (value[:6].lower() == b"bearer" and b" " not in value):
             raise TokenMalformed
         return None
@@ -223,10 +223,13 @@ def read_fields(kind: Literal["json", "form", "none"], body: bytes) -> dict[str,
 
 def token_of(fields: Mapping[str, Any]) -> str | None:
     """The refresh token among the members of a JSON body, in either spelling of its name; None without one."""
-    found = {fields[name] for name in ("refresh_token", "refreshToken") if isinstance(fields.get(name), str)}
-    if len(found) > 1 or any(not isinstance(fields.get(n), str | None) for n in ("refresh_token", "refreshToken")):
+    snake, camel = fields.get("refresh_token"), fields.get("refreshToken")
+    token = camel if snake is None else snake
+    if token is None:
+        return None
+    if not isinstance(token, str) or (camel is not None and camel != token):
         raise InvalidRequest
-    return found.pop() or None if found else None
+    return token or None
 
 
 def token_of_form(fields: Mapping[str, Any]) -> str:
