@@ -1,0 +1,288 @@
+"""For tests: a clock to set, and the conformance suite that proves a session store.
+
+A store of your own is proved by a subclass that provides it::
+
+    class TestMyStore(StoreSuite):
+        @pytest.fixture
+        async def store(self):
+            store = MyStore(...)
+            await store.open()
+            yield store
+            await store.close()
+
+The suite needs pytest with an asyncio plugin in automatic mode. It has no branches on the store's type, and no sleeps:
+the time is an argument everywhere.
+"""
+
+import asyncio
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from .sessions import Device, Session
+from .stores.base import Advance, SessionStore
+
+NOW = 1_800_000_000.0
+
+
+class Clock:
+    """A clock that stands still until it is moved. Pass it as ``clock=``."""
+
+    def __init__(self, now: float = NOW) -> None:
+        """``now``: seconds since the epoch. Default: a day in 2027."""
+        self.now = now
+
+    def __call__(self) -> float:
+        """The time, in seconds since the epoch."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Move on by ``seconds``; backwards if they are negative."""
+        self.now += seconds
+
+
+def a_session(number: int = 0, **changes: Any) -> Session:
+    """A live session; sessions of different numbers are different, four of them share a subject."""
+    session = Session(
+        id=f"session-{number:04d}",
+        subject=f"user-{number // 4}",
+        created_at=NOW + number,
+        last_used_at=NOW + number,
+        expires_at=NOW + 7 * 86_400,
+        ends_at=NOW + 30 * 86_400,
+        device=Device(ip="203.0.113.7", user_agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"),
+        binding="Firefox\n203.0.113.0/24",
+        scopes=("read", "write"),
+        claims=MappingProxyType({"plan": "pro", "limits": {"notes": [1, 2.5, None, "é\u2028"]}}),
+        amr=("pwd", "otp"),
+    )
+    return replace(session, **changes)
+
+
+def a_step(session: Session, **changes: Any) -> Advance:
+    """The next rotation of a session, a minute after its last."""
+    step = Advance(
+        session_id=session.id,
+        expected=session.generation,
+        to=session.generation + 1,
+        bindings=(session.binding,),
+        now=session.last_used_at + 60,
+        expires_at=session.last_used_at + 60 + 7 * 86_400,
+        ip="203.0.113.8",
+    )
+    return replace(step, **changes)
+
+
+class StoreSuite:
+    """What every store has to pass. Each test gets an open, empty ``store``."""
+
+    async def test_gives_back_what_was_added(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.add(session)
+        assert await store.get(session.id) == session
+
+    async def test_keeps_a_session_with_nothing_optional(self, store: SessionStore) -> None:
+        session = a_session(device=Device(), binding="", scopes=(), claims=MappingProxyType({}), amr=())
+        await store.add(session)
+        assert await store.get(session.id) == session
+
+    async def test_missing_is_an_outcome(self, store: SessionStore) -> None:
+        assert await store.get("nobody") is None
+        assert await store.advance(a_step(a_session())) == (False, None)
+        assert await store.note_late("nobody", 1) is False
+        assert await store.revoke("nobody", reason="test", now=NOW) is False
+        assert await store.revoke_subject("nobody", reason="test", now=NOW) == []
+        assert await store.sessions("nobody", now=NOW) == []
+        await store.acknowledge({"nobody": 3})
+        assert await store.get("nobody") is None
+
+    async def test_refuses_an_id_that_is_taken(self, store: SessionStore) -> None:
+        await store.add(a_session())
+        try:
+            await store.add(a_session(subject="somebody-else"))
+        except ValueError:
+            assert await store.get(a_session().id) == a_session()
+        else:
+            raise AssertionError("a second session with the same id was accepted")
+
+    async def test_open_again_changes_nothing(self, store: SessionStore) -> None:
+        await store.add(a_session())
+        await asyncio.gather(*(store.open() for _ in range(5)))
+        assert await store.get(a_session().id) == a_session()
+
+    async def test_advances_once(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.add(session)
+        step = a_step(session)
+        moved = replace(
+            session,
+            generation=1,
+            last_used_at=step.now,
+            expires_at=step.expires_at,
+            device=replace(session.device, ip=step.ip),
+        )
+        assert await store.advance(step) == (True, moved)
+        assert await store.get(session.id) == moved
+        assert await store.advance(step) == (False, moved)
+
+    async def test_concurrent_advances_have_one_winner(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.add(session)
+        outcomes = await asyncio.gather(*(store.advance(a_step(session)) for _ in range(50)))
+        assert [won for won, _ in outcomes].count(True) == 1
+        assert {row.generation for _, row in outcomes if row is not None} == {1}
+
+    async def test_independent_sessions_do_not_disturb_each_other(self, store: SessionStore) -> None:
+        sessions = [a_session(number) for number in range(40)]
+        await asyncio.gather(*(store.add(session) for session in sessions))
+        outcomes = await asyncio.gather(*(store.advance(a_step(session)) for session in sessions))
+        assert all(won for won, _ in outcomes)
+        assert [row.id for _, row in outcomes if row is not None] == [session.id for session in sessions]
+
+    async def test_advances_only_what_may_be_advanced(self, store: SessionStore) -> None:
+        session = a_session(generation=5)
+        await store.add(session)
+        for refused in (
+            a_step(session, expected=4, to=5),
+            a_step(session, expected=6, to=7),
+            a_step(session, bindings=("Chrome\n203.0.113.0/24", "\n203.0.113.0/24")),
+            a_step(session, now=session.expires_at),
+        ):
+            assert await store.advance(refused) == (False, session)
+        assert await store.get(session.id) == session
+
+    async def test_takes_either_binding(self, store: SessionStore) -> None:
+        session = a_session(binding="\n203.0.113.0/24")
+        await store.add(session)
+        won, _ = await store.advance(a_step(session, bindings=("Firefox\n203.0.113.0/24", session.binding)))
+        assert won
+
+    async def test_moves_to_another_device(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.add(session)
+        won, moved = await store.advance(a_step(session, user_agent="curl/8.0", binding="curl\nx", ip="198.51.100.1"))
+        assert won and moved is not None
+        assert (moved.device, moved.binding) == (Device(ip="198.51.100.1", user_agent="curl/8.0"), "curl\nx")
+        assert await store.get(session.id) == moved
+
+    async def test_leaves_the_address_if_none_is_known(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.add(session)
+        won, moved = await store.advance(a_step(session, ip=None))
+        assert won and moved is not None and moved.device == session.device
+
+    async def test_never_passes_the_absolute_end(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.add(session)
+        won, moved = await store.advance(a_step(session, expires_at=session.ends_at + 1))
+        assert won and moved is not None and moved.expires_at == session.ends_at == moved.ends_at
+
+    async def test_can_skip_generations(self, store: SessionStore) -> None:
+        session = a_session(generation=3)
+        await store.add(session)
+        won, moved = await store.advance(a_step(session, to=9))
+        assert won and moved is not None and moved.generation == 9
+
+    async def test_revocation_wins(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.add(session)
+        assert await store.revoke(session.id, reason="test", now=NOW + 5) is True
+        ended = replace(session, revoked_at=NOW + 5, revoked_reason="test")
+        assert await store.get(session.id) == ended
+        assert await store.advance(a_step(session)) == (False, ended)
+        assert await store.note_late(session.id, 0) is False
+        await store.acknowledge({session.id: 7})
+        assert await store.revoke(session.id, reason="again", now=NOW + 9) is False
+        assert await store.get(session.id) == ended
+
+    async def test_revocation_racing_rotation_leaves_nothing_live(self, store: SessionStore) -> None:
+        sessions = [a_session(number) for number in range(20)]
+        for session in sessions:
+            await store.add(session)
+        steps = [store.advance(a_step(session)) for session in sessions]
+        ends = [store.revoke(session.id, reason="test", now=NOW) for session in sessions]
+        outcomes = await asyncio.gather(*steps, *ends)
+        assert outcomes[len(sessions) :] == [True] * len(sessions)
+        for session in sessions:
+            row = await store.get(session.id)
+            assert row is not None and row.revoked_at == NOW
+            assert (await store.advance(a_step(row)))[0] is False
+
+    async def test_ends_all_sessions_of_a_subject(self, store: SessionStore) -> None:
+        for number in range(8):
+            await store.add(a_session(number))
+        keep = a_session(2)
+        ended = await store.revoke_subject("user-0", reason="test", now=NOW, keep=keep.id)
+        assert sorted(ended) == [(a_session(number).id, a_session(number).expires_at) for number in (0, 1, 3)]
+        assert [row.id for row in await store.sessions("user-0", now=NOW)] == [keep.id]
+        assert len(await store.sessions("user-1", now=NOW)) == 4
+        assert [ident for ident, _ in await store.revoke_subject("user-0", reason="test", now=NOW)] == [keep.id]
+        assert await store.revoke_subject("user-0", reason="test", now=NOW) == []
+
+    async def test_lists_live_sessions_oldest_first(self, store: SessionStore) -> None:
+        for number in (3, 0, 2, 1):
+            await store.add(a_session(number))
+        await store.revoke(a_session(1).id, reason="test", now=NOW)
+        await store.advance(a_step(a_session(0), expires_at=NOW + 100))
+        assert [row.id for row in await store.sessions("user-0", now=NOW + 99)] == [a_session(n).id for n in (0, 2, 3)]
+        assert [row.id for row in await store.sessions("user-0", now=NOW + 100)] == [a_session(n).id for n in (2, 3)]
+
+    async def test_acknowledgement_only_rises(self, store: SessionStore) -> None:
+        session = a_session(generation=4)
+        await store.add(session)
+        await store.acknowledge({session.id: 3, "nobody": 1})
+        assert await store.get(session.id) == replace(session, acknowledged=3)
+        await store.acknowledge({session.id: 2})
+        assert await store.get(session.id) == replace(session, acknowledged=3)
+        await store.acknowledge({session.id: 4})
+        assert await store.get(session.id) == replace(session, acknowledged=4)
+
+    async def test_acknowledges_in_batches(self, store: SessionStore) -> None:
+        sessions = [a_session(number, generation=2) for number in range(30)]
+        for session in sessions:
+            await store.add(session)
+        await store.acknowledge({session.id: number % 3 for number, session in enumerate(sessions)})
+        for number, session in enumerate(sessions):
+            assert await store.get(session.id) == replace(session, acknowledged=number % 3)
+        await store.acknowledge({})
+
+    async def test_notes_a_late_repeat(self, store: SessionStore) -> None:
+        session = a_session(generation=4, acknowledged=3)
+        await store.add(session)
+        assert await store.note_late(session.id, 3) is False
+        assert await store.note_late(session.id, 5) is False
+        assert await store.get(session.id) == session
+        assert await store.note_late(session.id, 4) is True
+        assert await store.get(session.id) == replace(session, late=4)
+
+    async def test_notes_no_late_repeat_of_what_has_arrived(self, store: SessionStore) -> None:
+        session = a_session(generation=4, acknowledged=4)
+        await store.add(session)
+        assert await store.note_late(session.id, 4) is False
+        assert await store.get(session.id) == session
+
+    async def test_reports_revocations(self, store: SessionStore) -> None:
+        for number in range(6):
+            await store.add(a_session(number))
+        await store.revoke(a_session(0).id, reason="test", now=NOW + 10)
+        await store.revoke(a_session(5).id, reason="test", now=NOW + 20)
+        await store.revoke_subject("user-0", reason="test", now=NOW + 30, keep=a_session(1).id)
+        assert sorted(await store.revocations(NOW + 20)) == [
+            (a_session(2).id, NOW + 30),
+            (a_session(3).id, NOW + 30),
+            (a_session(5).id, NOW + 20),
+        ]
+        assert len(await store.revocations(0)) == 4
+        assert await store.revocations(NOW + 31) == []
+
+    async def test_purges_what_is_over(self, store: SessionStore) -> None:
+        for number in range(10):
+            await store.add(a_session(number, expires_at=NOW + number))
+        await store.revoke(a_session(9).id, reason="test", now=NOW)
+        deleted = 0
+        for _ in range(3):
+            deleted += await store.purge(NOW + 4)
+        assert deleted == 5
+        assert [await store.get(a_session(number).id) is None for number in range(10)] == [True] * 5 + [False] * 5
+        assert [row.id for row in await store.sessions("user-1", now=0)] == [a_session(n).id for n in (5, 6, 7)]
+        assert len(await store.revocations(0)) == 1
