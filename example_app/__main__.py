@@ -1,0 +1,32 @@
+"""``python -m example_app``: check the settings, say which page to open, serve."""
+
+import logging
+import os
+import sys
+
+import uvicorn
+
+from .app import create_app
+from .settings import Settings, SettingsError
+
+
+def main() -> int:
+    """Serve until interrupted; 2 for settings that cannot work."""
+    logging.basicConfig(format="%(levelname)s: %(name)s: %(message)s")
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingsError as error:
+        sys.stderr.write(f"example_app: {error}\n")
+        return 2
+    app = create_app(settings)
+    sys.stdout.write(
+        f"Notes is on {settings.url} - open it in a browser; an access token lives {settings.access_ttl}.\n"
+    )
+    sys.stdout.flush()
+    # Nothing stands before this server, so no X-Forwarded-For is believed.
+    uvicorn.run(app, host=settings.host, port=settings.port, proxy_headers=False, server_header=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

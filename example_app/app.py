@@ -1,0 +1,52 @@
+"""The app, put together: an issuer over the sessions, the middleware around FastAPI, and the routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from jwt_refresh_middleware import Cookie, Issuer, JWTRefreshMiddleware
+from jwt_refresh_middleware.stores.sqlite import SQLiteStore
+
+from . import accounts, notes, pages, problems
+from .accounts import Accounts
+from .database import Database
+from .passwords import Passwords
+from .settings import Settings
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The whole app. Nothing is opened before it starts; the middleware opens and closes the session store."""
+    database = Database(settings.database)
+    people = Accounts(database, Passwords())
+    issuer = Issuer(
+        settings.secret,
+        SQLiteStore(settings.database),
+        access_ttl=settings.access_ttl,
+        refresh_ttl=settings.refresh_ttl,
+        load_identity=people.load_identity,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await database.open()
+        try:
+            yield
+        finally:
+            await database.close()
+
+    # No /docs: its page loads from elsewhere, which the policy of this one forbids.
+    app = FastAPI(title="Notes", lifespan=lifespan, openapi_url=None)
+    app.include_router(accounts.routes(people, database, issuer))
+    app.include_router(notes.routes(database))
+    pages.install(app)
+    problems.install(app)
+    app.add_middleware(
+        JWTRefreshMiddleware,
+        issuer=issuer,
+        authenticate=people.authenticate,
+        public=[*pages.PUBLIC, "/auth/register"],
+        cookie=Cookie(secure=not settings.insecure_cookie),
+    )
+    app.add_middleware(pages.SecurityHeaders)
+    return app

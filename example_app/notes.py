@@ -1,0 +1,41 @@
+"""Notes: the routes of the app itself. Whose they are is decided by the middleware, before these are called."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel, Field, StringConstraints
+
+from jwt_refresh_middleware.errors import TokenRevoked
+
+from .database import Database, NoSuchUser, Note
+
+NoteText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+
+
+class NewNote(BaseModel):
+    """What a note is made from."""
+
+    text: Annotated[NoteText, Field(description="1 to 2000 characters")]
+
+
+def routes(database: Database) -> APIRouter:
+    """``GET`` and ``POST /api/notes``, ``DELETE /api/notes/{id}``: each user sees their own notes only."""
+    router = APIRouter(prefix="/api/notes")
+
+    @router.get("")
+    async def notes(request: Request) -> list[Note]:
+        return await database.notes(request.user.identity)
+
+    @router.post("", status_code=201)
+    async def add(request: Request, note: NewNote) -> Note:
+        try:
+            return await database.add_note(request.user.identity, note.text)
+        except NoSuchUser:
+            raise TokenRevoked from None
+
+    @router.delete("/{note_id}", status_code=204)
+    async def delete(request: Request, note_id: int) -> None:
+        if not await database.delete_note(request.user.identity, note_id):
+            raise HTTPException(404, "There is no such note.")
+
+    return router

@@ -1,0 +1,69 @@
+/** The list of devices: the live sessions of the account. */
+
+import { fetchWithAuth, leave } from "./auth.js";
+import { ago, byId, element, onPress } from "./dom.js";
+import { checked } from "./errors.js";
+
+const BROWSERS = [ // the most specific first: each names the others too
+  ["Edge", /Edg(e|A|iOS)?\//], ["Opera", /OPR\//], ["Samsung Internet", /SamsungBrowser\//],
+  ["Firefox", /(Firefox|FxiOS)\//], ["Chrome", /(Chrome|CriOS|HeadlessChrome)\//], ["Safari", /Safari\//],
+];
+const SYSTEMS = [
+  ["Android", /Android/], ["iPhone", /iPhone/], ["iPad", /iPad/], ["Windows", /Windows/], ["macOS", /Mac OS X/],
+  ["ChromeOS", /CrOS/], ["Linux", /Linux/],
+];
+
+/** Show the devices, and let the button end all others. Errors go to `onError`. */
+export async function startDevices(onError) {
+  onPress(byId("end-others"), async () => {
+    await checked(await fetchWithAuth("/auth/sessions", { method: "DELETE" }));
+    await loadDevices(onError);
+  }, onError);
+  onPress(byId("reload-devices"), () => loadDevices(onError), onError);
+  await loadDevices(onError);
+}
+
+/** Ask for the sessions; this device first, then the one used last. */
+export async function loadDevices(onError) {
+  const answer = await checked(await fetchWithAuth("/auth/sessions"));
+  const { sessions } = await answer.json();
+  sessions.sort((a, b) => b.current - a.current || b.last_used_at.localeCompare(a.last_used_at));
+  byId("devices").replaceChildren(...sessions.map((session) => line(session, onError)));
+  byId("end-others").hidden = sessions.length < 2;
+}
+
+/** "Firefox on Windows", as far as a User-Agent tells. */
+function deviceName(userAgent) {
+  const found = (list) => list.find(([, pattern]) => pattern.test(userAgent ?? ""))?.[0];
+  const browser = found(BROWSERS) ?? (userAgent || "Unknown device").split("/")[0];
+  const system = found(SYSTEMS);
+  return system ? `${browser} on ${system}` : browser;
+}
+
+function line(session, onError) {
+  const name = deviceName(session.user_agent);
+  const title = element("span", { className: "name", text: name, title: session.user_agent ?? "" });
+  if (session.current) {
+    title.append(element("span", { className: "badge", text: "this device" }));
+  }
+  const facts = element("span", { className: "muted" }, `${session.ip ?? "no address"} · last used `,
+    ago(session.last_used_at));
+  const end = element("button", { className: "quiet", text: session.current ? "Log out" : "End" });
+  end.type = "button";
+  end.setAttribute("aria-label", session.current ? "Log out of this device" : `End the session of ${name}`);
+  onPress(end, () => endSession(session, onError), onError);
+  return element("li", { className: session.current ? "device current" : "device" },
+    element("span", { className: "text" }, title, facts), end);
+}
+
+async function endSession(session, onError) {
+  const answer = await fetchWithAuth(`/auth/sessions/${encodeURIComponent(session.id)}`, { method: "DELETE" });
+  if (answer.status !== 404) { // it has ended by itself
+    await checked(answer);
+  }
+  if (session.current) {
+    leave("logged-out");
+  } else {
+    await loadDevices(onError);
+  }
+}
