@@ -1,0 +1,33 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.example.serving import BROWSER_ARGUMENTS, chromium_path, serving
+
+
+@pytest.fixture
+def chromium() -> str:
+    path = chromium_path()
+    if path is None and os.environ.get("CI"):
+        pytest.fail("Chromium is not installed")
+    if path is None:
+        pytest.skip("Chromium is not installed")
+    return path
+
+
+@pytest.fixture
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=BROWSER_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    with serving(tmp_path, ACCESS_TTL="2") as running:
+        yield running
