@@ -128,10 +128,7 @@ def test_the_whole_flow_with_a_cookie_jar(make: Made) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [
-        *APPS[:-1],
-        pytest.param(mounted, marks=pytest.mark.xfail(reason="a mounted Starlette app answers 500 before it raises")),
-    ],
+    APPS,
 )
 def test_errors_that_handlers_raise_become_answers(make: Made) -> None:
     with browser(make()) as client:
