@@ -23,12 +23,18 @@ def _tokens(request: HTTPConnection) -> Tokens:
 async def login(request: HTTPConnection, subject_or_identity: str | Identity) -> Response:
     """Start a session and return the response that carries its tokens, as ``POST {prefix}/login`` does.
 
+    A GET is not checked for its origin: it is the way back from an identity provider, a navigation from another site,
+    and the ``state`` parameter that the handler has compared is what protects it (RFC 6749, 10.12).
+
     Raises:
         CrossOrigin: the request came from a page of another origin.
         StoreUnavailable: the session could not be kept.
         RuntimeError: the middleware is missing, or has no issuer.
     """
-    answer = await _tokens(request).login(request.scope, subject_or_identity)
+    tokens = _tokens(request)
+    if request.scope.get("method") != "GET":
+        tokens.check_login_origin(request.scope)
+    answer = await tokens.login(request.scope, subject_or_identity)
     return answer.as_response()
 
 

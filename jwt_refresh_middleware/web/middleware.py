@@ -1,12 +1,11 @@
 """The middleware: who is asking is decided here, before the app sees the request."""
 
 from asyncio import get_running_loop
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, BaseUser, UnauthenticatedUser
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..access import AccessToken, Verifier
 from ..errors import AuthError, StoreUnavailable, TokenError, TokenMissing
@@ -15,6 +14,7 @@ from .lifespan import Lifespan
 from .paths import PublicPaths, app_path
 from .problems import Problems
 from .routes import Routes
+from .sending import Sending
 from .tokens import Authenticate, FieldCase, Tokens
 from .transport import Cookie, bearer, one_token
 
@@ -124,8 +124,6 @@ class JWTRefreshMiddleware:
             tokens=self._tokens,
             login=authenticate is not None,
         )
-        if isinstance(app, Starlette):  # wrapped from outside: its own handlers would answer our errors with 500
-            app.exception_handlers.setdefault(AuthError, self._problems.exception_handler)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection: identify, then the app. With a known token nothing is awaited before the app."""
@@ -146,19 +144,19 @@ class JWTRefreshMiddleware:
         except AuthError as error:
             await self._problems.answer(error)(scope, send)
             return
-        started = False
-
-        def watched(message: Message) -> Awaitable[None]:
-            nonlocal started
-            started = True
-            return send(message)
-
+        sending = Sending(send)
         try:
-            await self.app(scope, receive, watched)
+            await self.app(scope, receive, sending)
         except AuthError as error:
-            if started:
+            if sending.started:
                 raise
             await self._problems.answer(error)(scope, send)
+        except BaseException:
+            await sending.release()
+            raise
+        else:
+            if not sending.started:
+                await sending.release()
 
     def _identify(self, scope: Scope, path: str) -> None:
         """Set ``scope["user"]`` and ``scope["auth"]``, or raise: only what is public or optional may be anonymous."""

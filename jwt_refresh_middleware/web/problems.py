@@ -2,9 +2,6 @@
 
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-
 from ..encoding import json_text
 from ..errors import (
     AuthError,
@@ -80,12 +77,6 @@ class Problems:
             if error.max_age is not None:
                 challenge += f', max_age="{error.max_age}"'
         return challenge
-
-    def exception_handler(self, _request: Request, error: Exception) -> Response:
-        """For the exception handlers of a Starlette or FastAPI app."""
-        if not isinstance(error, AuthError):
-            raise error
-        return self.answer(error).as_response()
 
 
 def _more_headers(error: AuthError) -> list[tuple[bytes, bytes]]:

@@ -65,7 +65,7 @@ class Tokens:
     async def login_route(self, scope: Scope, receive: Receive) -> Answer:
         """``POST /login``: credentials as JSON object or form, tokens for whoever ``authenticate`` says it is."""
         assert self._authenticate is not None
-        self._check_login_origin(scope)
+        self.check_login_origin(scope)
         body = await read_body(scope, receive)
         kind = body_kind(scope, body)
         if kind == "none":
@@ -76,7 +76,8 @@ class Tokens:
             raise InvalidCredentials
         return await self.login(scope, who)
 
-    def _check_login_origin(self, scope: Scope) -> None:
+    def check_login_origin(self, scope: Scope) -> None:
+        """Refuse to set the cookie for a page of another origin. Raises CrossOrigin."""
         if not self._wants_body(scope):
             check_origin(scope, self._allowed_origins)
 
@@ -85,7 +86,6 @@ class Tokens:
 
     async def login(self, scope: Scope, who: Identity | str) -> Answer:
         """Start a session for ``who`` and answer with its tokens, in the transport that the client asks for."""
-        self._check_login_origin(scope)
         pair = await self.issuer.login(who, device=device_of(scope))
         return self._tokens(pair, by_cookie=not self._wants_body(scope))
 

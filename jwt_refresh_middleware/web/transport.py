@@ -33,7 +33,8 @@ class Cookie:
 
     Attributes:
         name: without prefix; ``__Host-`` or ``__Secure-`` is put before it where the attributes allow.
-        secure: default True. Browsers treat ``http://localhost`` as secure, so False is for others without TLS only.
+        secure: default True. Chromium and Firefox treat ``http://localhost`` as secure; False is for development
+            without TLS elsewhere, and with Safari.
         samesite: ``strict`` (default), ``lax`` or ``none`` (needs ``secure``).
         path: default ``/``, which ``__Host-`` needs.
         domain: default None: this host only, which ``__Host-`` needs.

@@ -40,7 +40,9 @@ def tampered(good: str) -> str:
     return good[:at] + ("A" if good[at] != "A" else "B") + good[at + 1 :]
 
 
-def scope(access_token: str | None, path: str = "/item", method: str = "GET", *more: tuple[bytes, bytes]) -> dict[str, Any]:
+def scope(
+    access_token: str | None, path: str = "/item", method: str = "GET", *more: tuple[bytes, bytes]
+) -> dict[str, Any]:
     """The scope of a browser-like request; its header bytes are new each time, as a server's are."""
     headers = [
         (b"host", b"127.0.0.1:8000"), (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64) bench"),
@@ -119,4 +121,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def banner(title: str, *packages: str) -> None:
     """Print what is measured, when and with which versions."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
-    print(f"## {title}\n\n{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}; Python {platform.python_version()}, {versions}\n")
+    print(
+        f"## {title}\n\n{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}; Python {platform.python_version()}, {versions}\n"
+    )

@@ -17,7 +17,9 @@ from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 
 from .common import SECRET, banner, table
 
-AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+AGENT = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+)
 
 
 def device(number: int) -> Device:
@@ -52,7 +54,10 @@ async def measure(sessions: int) -> None:
                 await asyncio.gather(*(issuer.refresh(tokens[number], device=device(number)) for number in batch))
             await checkpoint()
             rotated = size() / sessions
-    table(["sessions", "bytes per session", "after rotating all once", "to reach"], [[sessions, f"{slope:.0f}", f"{rotated:.0f}", "<= 450"]])
+    table(
+        ["sessions", "bytes per session", "after rotating all once", "to reach"],
+        [[sessions, f"{slope:.0f}", f"{rotated:.0f}", "<= 450"]],
+    )
 
 
 def main(sessions: int = 50_000) -> None:

@@ -154,7 +154,10 @@ async def measure_forged(app: App, store: Counting, rounds: int) -> None:
     limit = median(physical_limit(2000) for _ in range(rounds))
     operations = store.operations - before
     row = [f"{median(spent):.0f}", f"{limit:.1f}", str(operations)]
-    table(["forged refresh token, us", "limit, us", "store operations (the background's included)"], [row, ["<= 60", "", "0"]])
+    table(
+        ["forged refresh token, us", "limit, us", "store operations (the background's included)"],
+        [row, ["<= 60", "", "0"]],
+    )
 
 
 def main(rounds: int = 5, seconds: float = 1.0, sessions: int = 10_000) -> None:

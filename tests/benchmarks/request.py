@@ -20,7 +20,20 @@ from starlette.routing import Route
 
 from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, MemoryStore, Verifier
 
-from .common import AUDIENCE, ISSUER, SECRET, App, Exchange, banner, median, physical_limit, scope, table, tampered, token
+from .common import (
+    AUDIENCE,
+    ISSUER,
+    SECRET,
+    App,
+    Exchange,
+    banner,
+    median,
+    physical_limit,
+    scope,
+    table,
+    tampered,
+    token,
+)
 
 TARGETS = {"warm": 0.4, "cold": 2.5, "bad signature": 2.5, "no token": 1.0}
 
@@ -84,7 +97,17 @@ async def measure(rounds: int, count: int) -> None:
         ratios = [f"{median(g[mode] for g in got):.2f}" for mode in TARGETS]
         rows.append([name, f"{median(g['limit'] for g in got):.1f}", *ratios])
     rows.append(["to reach", "", *(f"<= {target}" for target in TARGETS.values())])
-    table(["on Starlette", "limit, us", "warm / limit", "cold / limit", "401 bad signature / limit", "401 no token / limit"], rows)
+    table(
+        [
+            "on Starlette",
+            "limit, us",
+            "warm / limit",
+            "cold / limit",
+            "401 bad signature / limit",
+            "401 no token / limit",
+        ],
+        rows,
+    )
 
 
 def main(rounds: int = 31, count: int = 100) -> None:

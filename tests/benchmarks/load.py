@@ -1,0 +1,137 @@
+"""Requests per second behind uvicorn, one JSON route, 64 connections: with the middleware, as a share of the bare app.
+
+``python -m tests.benchmarks.load [--seconds 4] [--rounds 3]``, with ``wrk`` installed.
+
+Each app has a server process of its own; they take turns within each round, and the median of the ratios is printed.
+warm: 500 tokens in turn, seen before. cold: the same, with the cache of verified tokens switched off. h11 runs on
+asyncio, httptools on uvloop where that is installed.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from jwt_refresh_middleware import JWTRefreshMiddleware, Verifier
+
+from .common import AUDIENCE, ISSUER, SECRET, banner, median, table, token
+from .request import item
+
+TARGETS = {("h11", "warm"): 0.90, ("h11", "cold"): 0.65, ("httptools", "warm"): 0.90, ("httptools", "cold"): 0.55}
+CACHES = {"bare": None, "warm": 4096, "cold": 0}
+LUA = """
+local n, auth = 0, {}
+for line in io.lines(os.getenv("BENCH_TOKENS")) do
+  auth[#auth + 1] = wrk.format("GET", "/item", {["Host"] = "127.0.0.1", ["Authorization"] = "Bearer " .. line})
+end
+request = function() n = n % #auth + 1; return auth[n] end
+"""
+
+
+def serve(kind: str, port: int, http: str) -> None:
+    """One app behind uvicorn, until the process is ended."""
+    routes, cache = [Route("/item", item)], CACHES[kind]
+    if cache is None:
+        app = Starlette(routes=routes)
+    else:
+        verifier = Verifier(SECRET, issuer=ISSUER, audience=AUDIENCE, cache_size=cache)
+        app = Starlette(routes=routes, middleware=[Middleware(JWTRefreshMiddleware, verifier=verifier)])
+    loop = "uvloop" if http == "httptools" and find_spec("uvloop") else "asyncio"
+    options = {"loop": loop, "http": http, "log_level": "error", "access_log": False, "lifespan": "off"}
+    uvicorn.run(app, host="127.0.0.1", port=port, **options)  # type: ignore[arg-type]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("the server did not start")
+
+
+def wrk(port: int, seconds: float, folder: Path) -> float:
+    """Requests per second. Any refusal or broken connection is an error: a rate of those says nothing."""
+    command = ["wrk", "-t1", "-c64", f"-d{seconds:g}s", "-s", str(folder / "wrk.lua"), f"http://127.0.0.1:{port}/item"]
+    environment = {**os.environ, "BENCH_TOKENS": str(folder / "tokens")}
+    out = subprocess.run(command, capture_output=True, text=True, env=environment, check=True).stdout
+    found = re.search(r"Requests/sec:\s+([\d.]+)", out)
+    if found is None or "Non-2xx" in out or "Socket errors" in out:
+        raise RuntimeError(out)
+    return float(found[1])
+
+
+def measure(http: str, seconds: float, rounds: int, folder: Path) -> list[list[str]]:
+    servers: dict[str, tuple[int, subprocess.Popen[bytes]]] = {}
+    try:
+        for kind in CACHES:
+            port = free_port()
+            command = [sys.executable, "-m", __spec__.name, "--serve", kind, "--port", str(port), "--http", http]
+            servers[kind] = (port, subprocess.Popen(command))
+            wait_for(port)
+            wrk(port, 1, folder)
+        rates: dict[str, list[float]] = {kind: [] for kind in CACHES}
+        for number in range(rounds):
+            order = [*CACHES][number % 3 :] + [*CACHES][: number % 3]
+            for kind in order:
+                rates[kind].append(wrk(servers[kind][0], seconds, folder))
+    finally:
+        for _, process in servers.values():
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+    rows = [[http, "bare", f"{median(rates['bare']):.0f}", "1.00", "", ""]]
+    for kind in ("warm", "cold"):
+        ratios = [ours / bare for ours, bare in zip(rates[kind], rates["bare"], strict=True)]
+        spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
+        target = f">= {TARGETS[http, kind]:.2f}"
+        rows.append([http, kind, f"{median(rates[kind]):.0f}", f"{median(ratios):.2f}", spread, target])
+    return rows
+
+
+def main(seconds: float = 4, rounds: int = 3) -> None:
+    banner("Requests per second behind uvicorn, 64 connections", "uvicorn", "h11", "httptools", "starlette")
+    if shutil.which("wrk") is None:
+        print("Not measured: install wrk, which makes the load.\n")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "wrk.lua").write_text(LUA)
+        (folder / "tokens").write_text("\n".join(token(number) for number in range(500)) + "\n")
+        rows = [row for http in ("h11", "httptools") for row in measure(http, seconds, rounds, folder)]
+    table(["server", "app", "requests/s", "share of bare", "range", "to reach"], rows)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--serve", choices=[*CACHES], help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--http", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve(arguments.serve, arguments.port, arguments.http)
+    else:
+        main(arguments.seconds, arguments.rounds)
