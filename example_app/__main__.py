@@ -19,9 +19,8 @@ def main() -> int:
         sys.stderr.write(f"example_app: {error}\n")
         return 2
     app = create_app(settings)
-    sys.stdout.write(
-        f"Notes is on {settings.url} - open it in a browser; an access token lives {settings.access_ttl}.\n"
-    )
+    seconds = int(settings.access_ttl.total_seconds())
+    sys.stdout.write(f"Open {settings.url} in a browser. An access token lives {seconds} s (ACCESS_TTL).\n")
     sys.stdout.flush()
     # Nothing stands before this server, so no X-Forwarded-For is believed.
     uvicorn.run(app, host=settings.host, port=settings.port, proxy_headers=False, server_header=False)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from jwt_refresh_middleware import Identity, Issuer, login, logout
-from jwt_refresh_middleware.errors import TokenRevoked
+from jwt_refresh_middleware.errors import AuthError, TokenRevoked
 
 from .credentials import Credentials
 from .database import Database, UsernameTaken
@@ -58,9 +58,13 @@ def routes(accounts: Accounts, database: Database, issuer: Issuer) -> APIRouter:
             await accounts.create(credentials)
         except UsernameTaken:
             return problem(409, "username_taken", "This user name is taken.")
-        # A login that overtook the deletion of an earlier account of this name must not see the new one.
-        await issuer.logout_all(credentials.username)
-        return await login(request, credentials.username)
+        try:
+            # A login that overtook the deletion of an earlier account of this name must not see the new one.
+            await issuer.logout_all(credentials.username)
+            return await login(request, credentials.username)
+        except AuthError:  # another origin, or the store is away: what was refused has not happened
+            await database.delete_user(credentials.username)
+            raise
 
     @router.get("/api/me")
     async def me(request: Request) -> Me:

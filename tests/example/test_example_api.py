@@ -18,7 +18,7 @@ from example_app.database import Database, NoSuchUser
 from example_app.passwords import Passwords
 from example_app.secret import SecretError, development_secret
 from example_app.settings import Settings, SettingsError
-from tests.example.serving import environment
+from tests.example.serving import environment, serving
 
 PASSWORD = "correct horse battery"
 COOKIE = "__Host-refresh_token"
@@ -81,6 +81,24 @@ def test_one_of_two_simultaneous_registrations_wins(client):
 
     with ThreadPoolExecutor(4) as threads:
         assert sorted(threads.map(attempt, range(4))) == [200, 409, 409, 409]
+
+
+def test_a_registration_from_another_site_leaves_no_account(client):
+    foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    answer = client.post("/auth/register", json={"username": "ada", "password": PASSWORD}, headers=foreign)
+    assert code_of(answer) == (403, "cross_origin")
+    register(client)
+
+
+def test_a_registration_that_could_not_log_in_may_be_repeated(client, monkeypatch):
+    async def away(*_):
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jwt_refresh_middleware.stores.sqlite.SQLiteStore.add", away)
+        answer = client.post("/auth/register", json={"username": "ada", "password": PASSWORD})
+        assert code_of(answer) == (503, "store_unavailable")
+    register(client)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a b", "a\tb", "a\nb", "a\u00a0b", "a\x00b", "a\u200bb", "\ud800", "x" * 65])
@@ -375,6 +393,13 @@ def test_the_command_says_so_and_ends_with_2(tmp_path, value):
     done = subprocess.run(command, env=given, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert done.stderr == f"example_app: ACCESS_TTL must be a whole number from 1 to 86400, not {value!r}\n"
+
+
+def test_it_says_which_page_to_open(tmp_path):
+    with serving(tmp_path, ACCESS_TTL="45", AUTH_SECRET="s" * 32) as address:
+        pass
+    first_line = (tmp_path / "server.log").read_text().splitlines()[0]
+    assert first_line == f"Open {address}/ in a browser. An access token lives 45 s (ACCESS_TTL)."
 
 
 def test_an_insecure_cookie_has_no_prefix(tmp_path):
