@@ -88,8 +88,7 @@ class Target:
         """Present a refresh token as the cookie."""
         raw = value.encode("latin-1", "replace") if isinstance(value, str) else value
         headers = [("cookie", COOKIE.encode() + b"=" + raw)]
-        reply = await self.attack(code, method="POST", path="/auth/refresh", headers=headers, **request)
-        return reply
+        return await self.attack(code, method="POST", path="/auth/refresh", headers=headers, **request)
 
     def assert_silent(self, reply: Reply, secrets: Iterable[str]) -> None:
         """Neither the answer nor a log record holds a piece of a token, or the secret."""

@@ -21,9 +21,20 @@ from .attack import Target
 from .forge import b64, claims, header, jws, mac, parts, segment, token, with_header
 
 ALGS_NONE: dict[str, Any] = {
-    "none": "none", "nOnE": "nOnE", "NONE": "NONE", "None": "None", "null": "\0null", "empty": "", "blank": " ",
-    "list": [], "object": {}, "number": 1, "true": True, "list-of-HS256": ["HS256"], "missing": None,
-}  # fmt: skip
+    "none": "none",
+    "nOnE": "nOnE",
+    "NONE": "NONE",
+    "None": "None",
+    "null": "\0null",
+    "empty": "",
+    "blank": " ",
+    "list": [],
+    "object": {},
+    "number": 1,
+    "true": True,
+    "list-of-HS256": ["HS256"],
+    "missing": None,
+}
 
 
 def _alg(value: Any) -> dict[str, Any]:
@@ -92,9 +103,15 @@ def test_weak_keys_are_refused_at_startup(length: int) -> None:
 
 
 KIDS = {
-    "A08-traversal": "../../dev/null", "A08-sql": "x' UNION SELECT 'key", "A08-nul": "a\0b", "A08-url": "http://127.0.0.1/k",
-    "A08-4KB": "k" * 4096, "A08-unknown": "unknown", "A08-empty": "", "A08-surrogate": "\ud800",
-}  # fmt: skip
+    "A08-traversal": "../../dev/null",
+    "A08-sql": "x' UNION SELECT 'key",
+    "A08-nul": "a\0b",
+    "A08-url": "http://127.0.0.1/k",
+    "A08-4KB": "k" * 4096,
+    "A08-unknown": "unknown",
+    "A08-empty": "",
+    "A08-surrogate": "\ud800",
+}
 
 
 @pytest.mark.parametrize("kid", KIDS.values(), ids=KIDS)

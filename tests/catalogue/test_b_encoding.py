@@ -207,10 +207,19 @@ async def test_deep_nesting_at_every_depth_before_the_limit_of_the_interpreter(t
 
 
 NUMBERS = {
-    "B10-5000-digits": "9" * 5000, "B10-1e400": "1e400", "B10-minus-1e400": "-1e400", "B10-nan": "NaN",
-    "B10-infinity": "Infinity", "B10-minus-infinity": "-Infinity", "B10-hex": "0x7fffffff", "B10-leading-zero": "01800000900",
-    "B10-plus": "+1800000900", "B10-2-to-the-64": str(2**64), "B10-1e300": "1e300", "B10-underscore": "1_800_000_900",
-}  # fmt: skip
+    "B10-5000-digits": "9" * 5000,
+    "B10-1e400": "1e400",
+    "B10-minus-1e400": "-1e400",
+    "B10-nan": "NaN",
+    "B10-infinity": "Infinity",
+    "B10-minus-infinity": "-Infinity",
+    "B10-hex": "0x7fffffff",
+    "B10-leading-zero": "01800000900",
+    "B10-plus": "+1800000900",
+    "B10-2-to-the-64": str(2**64),
+    "B10-1e300": "1e300",
+    "B10-underscore": "1_800_000_900",
+}
 
 
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
@@ -234,9 +243,16 @@ async def test_the_largest_token_that_is_read(target: Target) -> None:
 
 
 CONTROLS = {
-    "B12-crlf": "a\r\nSet-Cookie: x=y", "B12-nul": "a\0", "B12-del": "a\x7f", "B12-c1": "a\x85", "B12-esc": "\x1b[2J",
-    "B12-lone-surrogate": "\ud800", "B12-surrogates-reversed": "\udc00\ud800", "B12-empty": "", "B12-tab": "a\tb",
-}  # fmt: skip
+    "B12-crlf": "a\r\nSet-Cookie: x=y",
+    "B12-nul": "a\0",
+    "B12-del": "a\x7f",
+    "B12-c1": "a\x85",
+    "B12-esc": "\x1b[2J",
+    "B12-lone-surrogate": "\ud800",
+    "B12-surrogates-reversed": "\udc00\ud800",
+    "B12-empty": "",
+    "B12-tab": "a\tb",
+}
 
 
 @pytest.mark.parametrize("claim", ["sub", "jti", "sid"])

@@ -53,8 +53,23 @@ async def test_expired_is_not_said_of_a_forgery(target: Target, key: str) -> Non
 
 
 NO_DATES: list[Any] = [
-    "123", " 1 ", "9_9", "١٢٣", str(NOW + 900), "", True, False, [], [NOW + 900], {}, 1e30, -1, -0.5, 253_402_300_800, 10**20
-]  # fmt: skip
+    "123",
+    " 1 ",
+    "9_9",
+    "١٢٣",
+    str(NOW + 900),
+    "",
+    True,
+    False,
+    [],
+    [NOW + 900],
+    {},
+    1e30,
+    -1,
+    -0.5,
+    253_402_300_800,
+    10**20,
+]
 
 
 @pytest.mark.parametrize("value", [pytest.param(v, id=f"C02-{json.dumps(v)}") for v in NO_DATES])
@@ -106,9 +121,25 @@ async def test_what_another_issuer_need_not_say(target: Target) -> None:
 
 
 AUDIENCES: list[Any] = [
-    [], {}, [[]], {ISSUER: 1}, [ISSUER, 1], [1, ISSUER], [ISSUER, None], ISSUER + "x", "x" + ISSUER, ISSUER[:-1], ISSUER.upper(),
-    ISSUER + "/", f"x {ISSUER}", [ISSUER + "x"], [[ISSUER]], "", 1, True,
-]  # fmt: skip
+    [],
+    {},
+    [[]],
+    {ISSUER: 1},
+    [ISSUER, 1],
+    [1, ISSUER],
+    [ISSUER, None],
+    ISSUER + "x",
+    "x" + ISSUER,
+    ISSUER[:-1],
+    ISSUER.upper(),
+    ISSUER + "/",
+    f"x {ISSUER}",
+    [ISSUER + "x"],
+    [[ISSUER]],
+    "",
+    1,
+    True,
+]
 
 
 @pytest.mark.parametrize("audience", [pytest.param(a, id=f"C05-{json.dumps(a)}") for a in AUDIENCES])
@@ -124,9 +155,22 @@ async def test_our_audience(target: Target, audience: Any) -> None:
 
 
 ISSUERS: list[Any] = [
-    "other", ISSUER[:-1], ISSUER[1:], "jwt", ISSUER + "x", "x" + ISSUER, ISSUER.upper(), ISSUER + "/", " " + ISSUER, [ISSUER],
-    {"iss": ISSUER}, "", 1, True, ISSUER.replace("-", "\u2010"),
-]  # fmt: skip
+    "other",
+    ISSUER[:-1],
+    ISSUER[1:],
+    "jwt",
+    ISSUER + "x",
+    "x" + ISSUER,
+    ISSUER.upper(),
+    ISSUER + "/",
+    " " + ISSUER,
+    [ISSUER],
+    {"iss": ISSUER},
+    "",
+    1,
+    True,
+    ISSUER.replace("-", "\u2010"),
+]
 
 
 @pytest.mark.parametrize("issuer", [pytest.param(i, id=f"C06-{json.dumps(i)}") for i in ISSUERS])

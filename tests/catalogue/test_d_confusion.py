@@ -63,7 +63,7 @@ async def test_typ_of_access_tokens(target: Target, typ: str) -> None:
 
 TYPES: list[Any] = [
     "JWT", "", 1, True, [], ["at+jwt"], {}, "at+jwt ", " at+jwt", "at jwt", "application/jwt", "application/AT+JWT;v=1",
-    "text/at+jwt", "at+jwt\0", "ａt+jwt", "application/application/at+jwt",
+    "text/at+jwt", "at+jwt\0", "\uff41t+jwt", "application/application/at+jwt",
 ]  # fmt: skip
 
 

@@ -132,11 +132,21 @@ async def test_e09_only_the_header_counts(target: Target) -> None:
 
 
 PROXY_HEADERS = {
-    "x-middleware-subrequest": "middleware:middleware", "x-original-url": "/public/x", "x-rewrite-url": "/public/x",
-    "x-http-method-override": "OPTIONS", "x-forwarded-prefix": "/public", "x-forwarded-user": "alice", "x-forwarded-host": "x",
-    "x-forwarded-for": "127.0.0.1", "x-user": "alice", "x-remote-user": "alice", "x-authenticated-userid": "alice",
-    "proxy-authorization": f"Bearer {GOOD}", "x-authorization": f"Bearer {GOOD}", "x-forwarded-authorization": f"Bearer {GOOD}",
-}  # fmt: skip
+    "x-middleware-subrequest": "middleware:middleware",
+    "x-original-url": "/public/x",
+    "x-rewrite-url": "/public/x",
+    "x-http-method-override": "OPTIONS",
+    "x-forwarded-prefix": "/public",
+    "x-forwarded-user": "alice",
+    "x-forwarded-host": "x",
+    "x-forwarded-for": "127.0.0.1",
+    "x-user": "alice",
+    "x-remote-user": "alice",
+    "x-authenticated-userid": "alice",
+    "proxy-authorization": f"Bearer {GOOD}",
+    "x-authorization": f"Bearer {GOOD}",
+    "x-forwarded-authorization": f"Bearer {GOOD}",
+}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, id=f"E10-{n}") for n in PROXY_HEADERS])

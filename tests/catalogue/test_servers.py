@@ -1,0 +1,263 @@
+"""The cases of groups B, E and F that depend on how a server reads bytes, against a real one in both its parsers.
+
+A server may refuse a request itself (400, 431, or by hanging up); if it passes it on, the answer is ours. It is never a
+5xx, the app is never reached, nor is the store.
+
+Left out: hypercorn and granian, which are no dependencies of these tests.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ..web.asgi import Reply
+from ..web.problems import assert_problem
+from ..web.support import COOKIE, Service
+from .forge import token
+from .server import RunningServer, request
+
+GOOD = token().encode()
+BOB = token(sub="bob").encode()
+BEARER = b"Authorization: Bearer " + GOOD
+
+
+class Wire:
+    """A service behind a server."""
+
+    def __init__(self, service: Service, server: RunningServer) -> None:
+        self.service = service
+        self.server = server
+
+    def refused(self, replies: list[Reply], *codes: str) -> None:
+        """Refused by the server itself or with one of ``codes``; nothing was reached, and the next one is served."""
+        assert len(replies) <= 1
+        for reply in replies:
+            if reply.one("content-type") == "application/problem+json":
+                assert reply.code in codes
+                assert_problem(reply, reply.code or "", action="refresh" if reply.code == "token_invalid" else None)
+            else:
+                assert reply.status in (400, 431)
+            assert GOOD[:16] not in reply.body
+        assert self.service.inner.calls == 0
+        assert self.service.store.calls == ["open", "revocations"]
+        self.served(self.server.get("/private", BEARER))
+        self.service.inner.scopes.clear()
+
+    def served(self, replies: list[Reply], body: bytes = b"hello alice") -> None:
+        assert [(reply.status, _unchunked(reply.body)) for reply in replies] == [(200, body)]
+
+
+def _unchunked(body: bytes) -> bytes:
+    size, _, rest = body.partition(b"\r\n")
+    return rest[: int(size, 16)]
+
+
+@pytest.fixture(params=["h11", "httptools"], scope="module")
+def running(request: pytest.FixtureRequest) -> Iterator[tuple[Service, RunningServer]]:
+    service = Service(public=["/", "/docs", "/public/*"])
+    with RunningServer(service.app, request.param) as server:
+        yield service, server
+
+
+@pytest.fixture
+def wire(running: tuple[Service, RunningServer]) -> Wire:
+    service, server = running
+    service.inner.scopes.clear()
+    server.get("/")  # the server is up, and the store open
+    service.inner.scopes.clear()
+    return Wire(service, server)
+
+
+def cases(named: dict[str, list[bytes]]) -> list[object]:
+    return [pytest.param(value, id=f"{name}-{n}") for name, values in named.items() for n, value in enumerate(values)]
+
+
+SCHEMES = {"E03": [b"Basic " + GOOD, b"Token " + GOOD, b"JWT " + GOOD, b"Bearer1 " + GOOD, GOOD]}
+
+
+@pytest.mark.parametrize("value", cases(SCHEMES))
+def test_another_scheme(wire: Wire, value: bytes) -> None:
+    wire.refused(wire.server.get("/private", b"Authorization: " + value), "token_missing")
+
+
+WHITE = {
+    "E04-good": [
+        b"Bearer " + GOOD,
+        b"Bearer  " + GOOD,
+        b"bearer " + GOOD + b"  ",
+        b"BEARER " + GOOD + b"\t",
+        b" Bearer " + GOOD,
+    ]
+}
+
+
+@pytest.mark.parametrize("value", cases(WHITE))
+def test_blanks_that_are_allowed(wire: Wire, value: bytes) -> None:
+    wire.served(wire.server.get("/private", b"Authorization: " + value))
+
+
+MALFORMED = {
+    "E04-bad": [b"Bearer\t" + GOOD, b"Bearer", b"Bearer ", b"Bearer \t ", b"", b"Bearer " + GOOD + b" " + GOOD],
+    "E06": [b"Bearer " + GOOD + b", Bearer " + GOOD, b"Bearer " + GOOD + b"," + GOOD, b"Bearer x, Bearer " + GOOD],
+}
+
+
+@pytest.mark.parametrize("value", cases(MALFORMED))
+def test_malformed(wire: Wire, value: bytes) -> None:
+    wire.refused(wire.server.get("/private", b"Authorization: " + value), "token_malformed")
+
+
+TWICE = {"E05": [b"Bearer made.up.token", b"Bearer " + BOB, b"Bearer " + GOOD, b"Basic eDp5", b""]}
+
+
+@pytest.mark.parametrize("other", cases(TWICE))
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_headers(wire: Wire, other: bytes, order: int) -> None:
+    headers = [BEARER, b"authorization: " + other][::order]
+    wire.refused(wire.server.get("/private", *headers), "token_malformed")
+
+
+ODD = {"E07": [b"\0", b"\x80", b"\xff", b"\xc3\xa9", b"\x01", b"\x7f", b"\x0b", b"\r", b"\n", b"\r\n ", b"\r\n\t"]}
+
+
+@pytest.mark.parametrize("odd", cases(ODD))
+def test_odd_bytes_inside_the_token(wire: Wire, odd: bytes) -> None:
+    """A bare line break ends the header for some; what follows is then a header of its own, and no good one."""
+    value = b"Authorization: Bearer " + GOOD[:30] + odd + GOOD[30:]
+    wire.refused(wire.server.get("/private", value), "token_invalid", "token_malformed")
+
+
+@pytest.mark.parametrize("fold", cases({"E07-fold": [b"\r\n ", b"\r\n\t", b"\r\n  "]}))
+def test_a_folded_header(wire: Wire, fold: bytes) -> None:
+    """Servers that unfold it make one blank of it, which is what may stand there."""
+    replies = wire.server.get("/private", b"Authorization: Bearer" + fold + GOOD)
+    if replies and replies[0].status == 200:
+        wire.served(replies)
+        return
+    wire.refused(replies, "token_malformed", "token_missing")
+
+
+PATHS = {
+    "F01": [b"/admin%0A", b"/docs%0A", b"/%0A", b"/public/x%0A", b"/docs%0D%0A"],
+    "F02": [
+        b"//admin",
+        b"//docs",
+        b"/./docs",
+        b"/x/../docs",
+        b"/docs;x",
+        b"/docs/.",
+        b"/docs/",
+        b"/public/../admin",
+        b"///",
+    ],
+    "F03": [
+        b"/%2e/docs",
+        b"/public%2f..%2fadmin",
+        b"/public/%2e%2e/admin",
+        b"/public/%00",
+        b"/public/%ff",
+        b"/public/%5c..%5cx",
+    ],
+    "F03-twice": [b"/public/%252e%252e/admin", b"/docs%2500", b"/docs%3F", b"/docs%23", b"/docs%20", b"/public%252fx"],
+    "F03-raw": [b"/public/\xff", b"/public/\\..\\admin", b"/docs\\", b"/public/\xc3\xbc\x7f"],
+}
+
+
+@pytest.mark.parametrize("path", cases(PATHS))
+def test_protected_unless_canonical(wire: Wire, path: bytes) -> None:
+    wire.refused(wire.server.get(path), "token_missing")
+
+
+@pytest.mark.parametrize(
+    "path", cases({"F03-public": [b"/%64ocs", b"/public%2fx", b"/public/%C3%BC", b"/docs?x=/../admin"]})
+)
+def test_public(wire: Wire, path: bytes) -> None:
+    wire.served(wire.server.get(path), b"hello anonymous")
+
+
+TARGETS = {
+    "F07": [
+        b"http://evil/admin",
+        b"http://testserver/admin",
+        b"admin",
+        b"/admin#/docs",
+        b"*",
+        b"@evil",
+        b"https://evil@testserver/admin",
+    ]
+}
+
+
+@pytest.mark.parametrize("target", cases(TARGETS))
+@pytest.mark.parametrize("method", [b"GET", b"OPTIONS", b"HEAD"])
+def test_targets_that_are_no_paths(wire: Wire, target: bytes, method: bytes) -> None:
+    replies = wire.server.talk(request(target, method=method))
+    if method == b"HEAD":
+        assert all(reply.status in (400, 401) for reply in replies)
+        assert wire.service.inner.calls == 0
+    else:
+        wire.refused(replies, "token_missing")
+
+
+@pytest.mark.parametrize("target", cases({"F07-docs": [b"http://evil/docs", b"/docs#x", b"https://testserver/docs"]}))
+def test_targets_of_a_public_page_reach_nothing_else(wire: Wire, target: bytes) -> None:
+    wire.server.get(target)
+    assert {scope["path"] for scope in wire.service.inner.scopes} <= {"/docs"}
+
+
+HOSTS = {
+    "F08": [
+        b"evil/public/x?",
+        b"evil#",
+        b"evil?/docs",
+        b"user@evil",
+        b"",
+        b"[::1",
+        b"evil:99999",
+        b"evil/docs",
+        b"\xff",
+    ]
+}
+
+
+@pytest.mark.parametrize("host", cases(HOSTS))
+def test_host_poisoning(wire: Wire, host: bytes) -> None:
+    wire.refused(wire.server.get("/admin", host=host), "token_missing")
+    wire.refused(wire.server.get("/admin", b"Host: " + host), "token_missing")
+
+
+@pytest.mark.parametrize("host", cases({"F08-none": [b"Host: testserver", b"X-Forwarded-Host: evil/docs"]}))
+def test_other_hosts(wire: Wire, host: bytes) -> None:
+    wire.refused(wire.server.get("/admin", host, host=None), "token_missing")
+
+
+def test_e20_pipelined_requests_of_several_people(wire: Wire) -> None:
+    tokens = [GOOD, BOB, None, GOOD, None, BOB]
+    credentials = [[b"Authorization: Bearer " + one] if one else [] for one in tokens]
+    raw = b"".join(request("/", *headers, last=n == len(tokens) - 1) for n, headers in enumerate(credentials))
+    received = wire.server.talk(raw)
+    assert received[0].status == 200
+    people = [scope["user"].is_authenticated and scope["user"].identity for scope in wire.service.inner.scopes]
+    assert people == ["alice", "bob", False, "alice", False, "bob"]
+
+
+def test_e20_a_refusal_between_others_on_one_connection(wire: Wire) -> None:
+    bad = b"Authorization: Bearer made.up.token"
+    replies = wire.server.talk(request("/x", bad, last=False) + request("/x", last=False) + request("/x", BEARER))
+    assert [reply.status for reply in replies] == [401, 401, 200]
+    assert [reply.code for reply in replies] == ["token_invalid", "token_missing", None]
+
+
+@pytest.mark.parametrize(
+    "size", [pytest.param(n, id=f"B11-{n}") for n in (8193, 60_000, 70_000, 1_000_000, 16_000_000)]
+)
+def test_large_tokens(wire: Wire, size: int) -> None:
+    large = GOOD + b"A" * (size - len(GOOD))
+    wire.refused(wire.server.get("/private", b"Authorization: Bearer " + large), "token_invalid")
+
+
+@pytest.mark.parametrize("size", [pytest.param(n, id=f"B11-cookie-{n}") for n in (8193, 60_000)])
+def test_large_cookies(wire: Wire, size: int) -> None:
+    cookie = f"Cookie: {COOKIE}={'A' * size}".encode()
+    replies = wire.server.talk(request("/auth/refresh", cookie, b"Content-Length: 0", method=b"POST"))
+    wire.refused(replies, "refresh_invalid")
