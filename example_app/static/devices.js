@@ -10,7 +10,7 @@ const BROWSERS = [ // the most specific first: each names the others too
 ];
 const SYSTEMS = [
   ["Android", /Android/], ["iPhone", /iPhone/], ["iPad", /iPad/], ["Windows", /Windows/], ["macOS", /Mac OS X/],
-  ["ChromeOS", /CrOS/], ["Linux", /Linux/],
+  ["Linux", /Linux/],
 ];
 
 /** Show the devices, and let the button end all others. Errors go to `onError`. */
