@@ -49,12 +49,16 @@ class Deadline:
         try:
             return await answer
         except asyncio.CancelledError:
-            if task in self._overdue and task.uncancel() <= cancelled_before:
-                raise TimeoutError from None
+            if task in self._overdue:
+                self._overdue.discard(task)
+                if task.uncancel() <= cancelled_before:
+                    raise TimeoutError from None
             raise
         finally:
             self._waits.pop(task, None)
-            self._overdue.discard(task)
+            if task in self._overdue:  # the answer made something else of the cancellation
+                self._overdue.discard(task)
+                task.uncancel()
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Cancel what is overdue, and look again when the next may be; stop looking when nothing waits."""

@@ -53,6 +53,9 @@ def _finite(text: str) -> float:
 json_text: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 """Compact JSON of a value, in ASCII. Raises ValueError for NaN and Infinity, TypeError for what is not JSON."""
 
+json_quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
+"""A str as a JSON string, in ASCII."""
+
 _decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
 _scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]  # raw_decode() less its wrapper
 

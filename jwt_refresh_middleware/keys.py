@@ -12,6 +12,16 @@ MIN_SECRET_BYTES = 32
 """RFC 7518, 3.2: an HS256 key is at least as long as the hash, 256 bits."""
 
 
+def prepared_hmac(key: bytes) -> Any:
+    """The state of HMAC-SHA-256 under ``key``: ``copy()`` it, then ``update()`` and ``digest()`` the copy.
+
+    hmac.HMAC is a shell of Python around an object of OpenSSL, where there is one; copying the shell would cost as
+    much as the MAC itself.
+    """
+    mac = hmac.new(key, digestmod="sha256")
+    return getattr(mac, "_hmac", None) or mac
+
+
 @dataclass(frozen=True, slots=True)
 class HmacKey:
     """A shared secret for HS256 (RFC 7518, 3.2). Its bytes never reach a repr.
@@ -32,9 +42,7 @@ class HmacKey:
                 f"a secret needs at least {MIN_SECRET_BYTES} bytes (RFC 7518, 3.2), this one has {len(self.secret)}; "
                 "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
-        mac = hmac.new(self.secret, digestmod="sha256")
-        # hmac.HMAC is a shell of Python around an object of OpenSSL; copying the shell costs as much as the MAC itself.
-        object.__setattr__(self, "_mac", getattr(mac, "_hmac", None) or mac)
+        object.__setattr__(self, "_mac", prepared_hmac(self.secret))
         object.__setattr__(self, "kid", b64url_encode(self.derive(b"jwt_refresh_middleware.kid")[:9]).decode())
 
     def sign(self, message: bytes) -> bytes:

@@ -20,6 +20,7 @@ class Sending:
         self.started = False
 
     def __call__(self, message: Message) -> Awaitable[None]:
+        """What the app calls: returns what it awaits."""
         if self.started:
             return self._send(message)
         if self._held or message.get("status") == 500:

@@ -174,7 +174,6 @@ async def _swallows() -> str:
     return ""
 
 
-@pytest.mark.xfail(reason="Deadline.wait calls uncancel only where CancelledError comes out of the answer")
 @pytest.mark.parametrize("answer", [_converts, _swallows])
 async def test_a_driver_that_handles_the_cancellation_leaves_the_task_uncancelled(
     answer: Callable[[], Awaitable[str]],
