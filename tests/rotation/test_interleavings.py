@@ -1,0 +1,146 @@
+"""Every order in which two requests can reach the store, one operation at a time: luck finds no race, this does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from jwt_refresh_middleware import Identity, Issuer, MemoryStore, TokenPair
+from jwt_refresh_middleware.errors import TokenError
+
+from .support import FIREFOX, Clock, Listener, acknowledge, make_issuer, outcome
+
+_MOST_OPERATIONS = 4  # of one request; what it needs beyond comes at the end
+
+
+class Stepping:
+    """A store in which each operation waits for its turn: the schedule says whose operation is next."""
+
+    def __init__(self) -> None:
+        self._store = MemoryStore()
+        self.turns: dict[str, asyncio.Semaphore] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        method = getattr(self._store, name)
+
+        async def in_turn(*args: Any, **kwargs: Any) -> Any:
+            task = asyncio.current_task()
+            turn = self.turns.get(task.get_name()) if task is not None else None
+            if turn is not None:
+                await turn.acquire()
+            return await method(*args, **kwargs)
+
+        return in_turn
+
+
+async def _identity(subject: str) -> Identity:
+    return Identity(subject)
+
+
+async def _settle() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def _play(store: Stepping, schedule: tuple[str, ...], a: Awaitable[Any], b: Awaitable[Any]) -> list[Any]:
+    """Run two requests so that their operations come in the order of ``schedule``, then let them finish."""
+    store.turns = {name: asyncio.Semaphore(0) for name in "ab"}
+    tasks = [asyncio.create_task(work, name=name) for work, name in ((a, "a"), (b, "b"))]  # type: ignore[arg-type]
+    for name in schedule:
+        store.turns[name].release()
+        await _settle()
+    for name in "ab":
+        for _ in range(20):
+            store.turns[name].release()
+    answers = await asyncio.gather(*tasks)
+    store.turns = {}
+    return answers
+
+
+def _schedules() -> Iterator[tuple[str, ...]]:
+    """Every order of so many operations of each."""
+    total = 2 * _MOST_OPERATIONS
+    for positions in combinations(range(total), _MOST_OPERATIONS):
+        yield tuple("a" if index in positions else "b" for index in range(total))
+
+
+class Scene:
+    """A session of three generations, and what two clients might do with it at once."""
+
+    def __init__(self, issuer: Issuer, pairs: list[TokenPair]) -> None:
+        self.issuer = issuer
+        self.pairs = pairs
+
+    @classmethod
+    async def of(cls, issuer: Issuer, clock: Clock, *, after: float) -> "Scene":
+        pairs = [await issuer.login("ann", device=FIREFOX)]
+        for _ in range(2):
+            pairs.append(await issuer.refresh(pairs[-1].refresh_token, device=FIREFOX))
+        clock.advance(after)
+        return cls(issuer, pairs)
+
+    def current(self) -> Awaitable[Any]:
+        return outcome(self.issuer, self.pairs[2].refresh_token)
+
+    def previous(self) -> Awaitable[Any]:
+        return outcome(self.issuer, self.pairs[1].refresh_token)
+
+    def oldest(self) -> Awaitable[Any]:
+        return outcome(self.issuer, self.pairs[0].refresh_token)
+
+    def logout(self) -> Awaitable[Any]:
+        return self.issuer.logout(self.pairs[0].refresh_token)
+
+    def logout_all(self) -> Awaitable[Any]:
+        return self.issuer.logout_all("ann")
+
+
+ENDING = {"oldest", "logout", "logout_all"}
+PAIRS = [
+    ("current", "current"), ("current", "previous"), ("previous", "previous"), ("current", "oldest"),
+    ("previous", "oldest"), ("current", "logout"), ("previous", "logout"), ("current", "logout_all"),
+    ("oldest", "logout"), ("oldest", "oldest"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [{}, {"load_identity": _identity}], ids=["plain", "load_identity"])
+@pytest.mark.parametrize("after", [1, 60], ids=["within", "later"])
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+async def test_two_requests_in_every_order(
+    clock: Clock, listener: Listener, first: str, second: str, after: float, options: dict[str, Any]
+) -> None:
+    store = Stepping()
+    async with make_issuer(store, clock, listener, **options) as issuer:  # type: ignore[arg-type]
+        for schedule in _schedules():
+            await listener.names()
+            listener.events.clear()
+            scene = await Scene.of(issuer, clock, after=after)
+            works: list[Callable[[], Awaitable[Any]]] = [getattr(scene, name) for name in (first, second)]
+            answers = await _play(store, schedule, works[0](), works[1]())
+            new = [answer for answer in answers if isinstance(answer, TokenPair)]
+            if {first, second} & ENDING:
+                await _nothing_lives(scene, new)
+            else:
+                await _one_successor_lives(scene, new, await listener.names())
+            await issuer.logout_all("ann")
+
+
+async def _nothing_lives(scene: Scene, new: list[TokenPair]) -> None:
+    for pair in (*scene.pairs, *new):
+        assert await outcome(scene.issuer, pair.refresh_token) == "refresh_invalid"
+        with pytest.raises(TokenError):
+            acknowledge(scene.issuer, pair)
+
+
+async def _one_successor_lives(scene: Scene, new: list[TokenPair], names: list[str]) -> None:
+    """Unless the owner's refresh made the other token an old one: then it is reuse, and the end."""
+    if "reuse_detected" in names:
+        await _nothing_lives(scene, new)
+        return
+    assert len(new) == 2, "no false alarm, and nobody is refused"
+    assert names.count("rotated") <= 3, "two to begin with, and one now"
+    newest = max(new, key=lambda pair: pair.session.generation)
+    assert len({pair.refresh_token for pair in new}) == len({pair.session.generation for pair in new})
+    assert isinstance(await outcome(scene.issuer, newest.refresh_token), TokenPair)
