@@ -126,10 +126,7 @@ def test_the_whole_flow_with_a_cookie_jar(make: Made) -> None:
         assert_problem(as_reply(client.post("/auth/refresh")), "refresh_missing")
 
 
-@pytest.mark.parametrize(
-    "make",
-    APPS,
-)
+@pytest.mark.parametrize("make", APPS)
 def test_errors_that_handlers_raise_become_answers(make: Made) -> None:
     with browser(make()) as client:
         token = log_in(client)
@@ -233,3 +230,45 @@ async def test_other_exceptions_are_none_of_our_business() -> None:
     app = JWTRefreshMiddleware(_Bare(LookupError("theirs"), started=False), **options())
     with pytest.raises(LookupError, match="theirs"):
         await ask(app, "GET", "/open")
+
+
+@pytest.mark.parametrize("chunks", [[b"whole"], [b"a", b"b", b"c"], [b""]])
+@pytest.mark.parametrize("then", [None, LookupError("theirs")])
+async def test_a_500_of_the_apps_own_goes_out_as_it_is(chunks: list[bytes], then: Exception | None) -> None:
+    """It is held back until the app is done, in case that it stands for one of our errors."""
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 500, "headers": [(b"x-mine", b"1")]})
+        for number, chunk in enumerate(chunks, start=1):
+            await send({"type": "http.response.body", "body": chunk, "more_body": number < len(chunks)})
+        if then is not None:
+            raise then
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request"}
+
+    scope = {"type": "http", "method": "GET", "path": "/open", "headers": []}
+    wrapped = JWTRefreshMiddleware(app, **options())
+    if then is None:
+        await wrapped(scope, receive, send)
+    else:
+        with pytest.raises(LookupError, match="theirs"):
+            await wrapped(scope, receive, send)
+    assert sent[0] == {"type": "http.response.start", "status": 500, "headers": [(b"x-mine", b"1")]}
+    assert [message["body"] for message in sent[1:]] == chunks
+
+
+async def test_an_app_that_answers_nothing_is_not_answered_for() -> None:
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        return None
+
+    async def never(*_: Any) -> Any:
+        raise AssertionError("nothing is sent or received")
+
+    scope = {"type": "http", "method": "GET", "path": "/open", "headers": []}
+    await JWTRefreshMiddleware(app, **options())(scope, never, never)

@@ -48,7 +48,7 @@ async def plain(_request: Request) -> Response:
 
 APP = Starlette(
     routes=[
-        Route("/social", social, methods=["POST"]),
+        Route("/social", social, methods=["GET", "POST"]),
         Route("/mfa", second_factor, methods=["POST"]),
         Route("/leave", leave, methods=["POST", "DELETE"]),
         Route("/leave/stream", leave_after_stream, methods=["POST"]),
@@ -98,6 +98,13 @@ async def test_login_from_a_page_of_another_origin(site: Service) -> None:
     assert_problem(reply, "cross_origin")
     assert "add" not in site.store.calls
     assert (await site.ask("POST", "/social", headers={"origin": "https://app.example.com"})).status == 200
+
+
+async def test_the_way_back_from_an_identity_provider_is_a_get_from_another_site(site: Service) -> None:
+    """The handler's own ``state`` protects it; the mounted routes take no GET."""
+    reply = await site.ask("GET", "/social", headers={"sec-fetch-site": "cross-site"})
+    assert (await site.get_in(site.tokens(reply))).body == b"here"
+    assert (await site.ask("HEAD", "/social", headers={"sec-fetch-site": "cross-site"})).status == 403
 
 
 async def test_login_without_a_store(site: Service) -> None:
