@@ -241,6 +241,7 @@ async def test_a_500_of_the_apps_own_goes_out_as_it_is(chunks: list[bytes], then
         await send({"type": "http.response.start", "status": 500, "headers": [(b"x-mine", b"1")]})
         for number, chunk in enumerate(chunks, start=1):
             await send({"type": "http.response.body", "body": chunk, "more_body": number < len(chunks)})
+            assert len(sent) == (number + 1 if len(chunks) > 1 else 0)  # a stream is not held back
         if then is not None:
             raise then
 
