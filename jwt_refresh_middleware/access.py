@@ -19,7 +19,7 @@ from jwt.exceptions import InvalidKeyError
 from .encoding import b64url_decode, b64url_encode, json_object, json_quoted, json_text
 from .errors import TokenExpired, TokenInvalid, TokenRevoked
 from .keys import HmacKey, KeyRing, key_ring
-from .sessions import RESERVED_CLAIMS, is_clean
+from .sessions import RESERVED_CLAIMS, are_clean, is_clean
 from .values import open_twin
 
 MAX_TOKEN_BYTES = 8192
@@ -60,8 +60,15 @@ class Claims(Mapping[str, Any]):
         return f"Claims({sorted(self._claims)})"
 
 
+class _Remembered:
+    """Room on a token for what a middleware has made of it. It is no part of the value."""
+
+    __slots__ = ("companion",)
+    companion: Any
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessToken:
+class AccessToken(_Remembered):
     """A verified access token. Times are whole or fractional seconds since the epoch.
 
     Attributes:
@@ -181,7 +188,7 @@ class Verifier:
         self._by_kid = {key.kid: (_usable(key),) for key in self.keys.keys}
         self._headers: dict[bytes, tuple[HmacKey, ...]] = {}
         self._cache: dict[bytes, AccessToken] = {}
-        self._cache_size = cache_size
+        self.cache_size = cache_size
         self._revoked: Mapping[str | None, float] = revoked if revoked is not None else {}  # type: ignore[assignment]
 
     def verify(self, token: str | bytes) -> AccessToken:
@@ -213,9 +220,9 @@ class Verifier:
             raise TokenExpired
         if found.session_id in self._revoked:
             raise TokenRevoked
-        if len(self._cache) < self._cache_size:
+        if len(self._cache) < self.cache_size:
             self._cache[token] = found
-        elif self._cache_size:
+        elif self.cache_size:
             del self._cache[next(iter(self._cache))]
             self._cache[token] = found
         return found
@@ -278,8 +285,7 @@ class Verifier:
             or not 0 <= issued_at <= latest
             or ("nbf" in claims and not (_is_date(claims["nbf"]) and claims["nbf"] <= latest))
             or ("auth_time" in claims and not _is_date(auth_time))
-            or not (is_clean(subject) and is_clean(token_id))
-            or ("sid" in claims and not is_clean(session_id))
+            or not are_clean(subject, token_id, session_id if "sid" in claims else token_id)
             or ("gen" in claims and (type(generation) is not int or generation < 0))
             or type(scope) is not str
             or (self._max_lifetime is not None and expires_at - issued_at > self._max_lifetime)
@@ -289,6 +295,7 @@ class Verifier:
         token = _OpenToken(
             subject, session_id, scopes, issued_at, expires_at, token_id, auth_time, generation, Claims(claims)
         )
+        token.companion = None
         token.__class__ = AccessToken
         return token  # type: ignore[no-any-return]
 

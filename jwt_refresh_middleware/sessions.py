@@ -37,6 +37,13 @@ def is_clean(text: object) -> bool:
     return type(text) is str and text != "" and (text.isprintable() or not _CONTROL.search(text))
 
 
+def are_clean(one: object, two: object, three: object) -> bool:
+    """Whether all three are what :func:`is_clean` asks for."""
+    if type(one) is str and type(two) is str and type(three) is str and one and two and three:
+        return (one + two + three).isprintable() or (is_clean(one) and is_clean(two) and is_clean(three))
+    return False
+
+
 def _clean_list(values: Sequence[str], what: str) -> tuple[str, ...]:
     if isinstance(values, str):
         raise TypeError(f"{what}s are a sequence of str, not one str")

@@ -10,4 +10,6 @@ def open_twin(cls: type) -> Any:
     ``cls`` is a frozen, slotted dataclass without ``__post_init__``. Its own ``__init__`` has to go around its own
     ``__setattr__`` for every field, which takes six times as long.
     """
-    return make_dataclass(f"_Open{cls.__name__}", [field.name for field in fields(cls)], slots=True)
+    return make_dataclass(
+        f"_Open{cls.__name__}", [field.name for field in fields(cls)], slots=True, bases=cls.__bases__
+    )

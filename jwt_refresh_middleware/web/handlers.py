@@ -6,13 +6,12 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ..sessions import Identity
-from .middleware import SCOPE_KEY
 from .tokens import Tokens
 from .transport import body_kind, read_fields
 
 
 def _tokens(request: HTTPConnection) -> Tokens:
-    tokens = request.scope.get(SCOPE_KEY)
+    tokens = getattr(request.scope.get("auth"), "tokens", None)
     if not isinstance(tokens, Tokens):
         raise RuntimeError(  # noqa: TRY004  the contract's: it is the set-up that is wrong, not a type
             "login() and logout() need JWTRefreshMiddleware with an issuer around the app"

@@ -1,55 +1,24 @@
 """The middleware: who is asking is decided here, before the app sees the request."""
 
 from asyncio import get_running_loop
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
-from starlette.authentication import AuthCredentials, BaseUser, UnauthenticatedUser
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..access import AccessToken, Verifier
+from ..access import Verifier
 from ..errors import AuthError, StoreUnavailable, TokenError, TokenMissing
 from ..issuer import Issuer
 from .lifespan import Lifespan
 from .paths import PublicPaths, app_path
 from .problems import Problems
 from .routes import Routes
-from .sending import Sending
+from .sending import Held
 from .tokens import Authenticate, FieldCase, Tokens
 from .transport import Cookie, bearer, one_token
-
-SCOPE_KEY = "jwt_refresh_middleware"
-"""Where handlers of the app find the middleware's settings: ``scope[SCOPE_KEY]``."""
+from .users import Users
 
 _CLOSE_CODE = 4401
-
-
-class AuthenticatedUser(BaseUser):
-    """``request.user`` of a request with a valid access token.
-
-    Attributes:
-        token: the verified :class:`AccessToken`.
-    """
-
-    __slots__ = ("token",)
-
-    def __init__(self, token: AccessToken) -> None:
-        self.token = token
-
-    @property
-    def is_authenticated(self) -> bool:
-        """Always True."""
-        return True
-
-    @property
-    def identity(self) -> str:
-        """The subject."""
-        return self.token.subject
-
-    @property
-    def display_name(self) -> str:
-        """The subject."""
-        return self.token.subject
 
 
 class JWTRefreshMiddleware:
@@ -116,6 +85,7 @@ class JWTRefreshMiddleware:
                 field_case=field_case,
                 allowed_origins=_origins(allowed_origins),
             )
+        self._users = Users(self._tokens)
         self._routes = Routes(
             self._verifier,
             self._problems,
@@ -144,40 +114,46 @@ class JWTRefreshMiddleware:
         except AuthError as error:
             await self._problems.answer(error)(scope, send)
             return
-        sending = Sending(send)
+        started = False
+        held: Held | None = None
+
+        def sending(message: Message) -> Awaitable[None]:
+            nonlocal started, held
+            if not started:
+                if held is not None or message.get("status") == 500:
+                    held = held or Held(send)
+                    return held.take(message)
+                started = True
+            return send(message)
+
         try:
             await self.app(scope, receive, sending)
         except AuthError as error:
-            if sending.started:
+            if started or (held is not None and held.released):
                 raise
+            held = None
             await self._problems.answer(error)(scope, send)
-        except BaseException:
-            await sending.release()
-            raise
-        else:
-            if not sending.started:
-                await sending.release()
+        finally:
+            if held is not None:
+                await held.release()
 
     def _identify(self, scope: Scope, path: str) -> None:
         """Set ``scope["user"]`` and ``scope["auth"]``, or raise: only what is public or optional may be anonymous."""
         headers = scope["headers"]
-        scope[SCOPE_KEY] = self._tokens
         try:
             raw = bearer(headers)
             if raw is not None:
                 token = self._recall(raw) or self._examine(one_token(raw))
-                scope["user"] = AuthenticatedUser(token)
-                scope["auth"] = AuthCredentials(("authenticated", *token.scopes))
-                if self._note is not None:
+                if token.generation and self._note is not None:
                     self._note(token)
+                _, scope["user"], scope["auth"] = self._users.of(token)
                 return
             if self._required and path not in self._public and not _is_preflight(scope):
                 raise TokenMissing(refreshable=self._cookie.came_along(headers))
         except TokenError:
             if path not in self._public and not _is_preflight(scope):
                 raise
-        scope["user"] = UnauthenticatedUser()
-        scope["auth"] = AuthCredentials()
+        scope["user"], scope["auth"] = self._users.nobody()
 
     async def _open(self) -> None:
         assert self._issuer is not None
