@@ -26,8 +26,8 @@ def token(number: int, **claims: Any) -> str:
     """A foreign but well-formed access token of about 430 bytes, as a gateway would see it."""
     now = int(time.time())
     payload = {
-        "sub": f"5f0c9a52-7b1e-4c39-9d54-{number:012x}", "iat": now - 5, "exp": now + 3600, "aud": AUDIENCE, "iss": ISSUER,
-        "jti": f"{number:016x}", "sid": f"{number:022x}", "gen": 0, "auth_time": now - 5, "scope": "read",
+        "sub": f"5f0c9a52-7b1e-4c39-9d54-{number:012x}", "iat": now - 5, "exp": now + 3600,
+        "aud": AUDIENCE, "iss": ISSUER, "jti": f"{number:016x}", "sid": f"{number:022x}", "gen": 0, "auth_time": now - 5, "scope": "read",
         "type": "access", "token_type": "access",
     } | claims  # fmt: skip
     signed = b64(b'{"alg":"HS256","typ":"at+jwt"}') + b"." + b64(json.dumps(payload, separators=(",", ":")).encode())
@@ -62,7 +62,7 @@ def scope(
 class Exchange:
     """``receive`` and ``send`` of one request."""
 
-    __slots__ = ("body", "status", "sent", "asked")
+    __slots__ = ("asked", "body", "sent", "status")
 
     def __init__(self, body: bytes = b"") -> None:
         self.body, self.status, self.sent, self.asked = body, 0, b"", False
@@ -121,6 +121,5 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def banner(title: str, *packages: str) -> None:
     """Print what is measured, when and with which versions."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
-    print(
-        f"## {title}\n\n{time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime())}; Python {platform.python_version()}, {versions}\n"
-    )
+    when = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    print(f"## {title}\n\n{when}; Python {platform.python_version()}, {versions}\n")

@@ -22,7 +22,7 @@ from starlette.applications import Starlette
 from jwt_refresh_middleware import DevicePolicy, Issuer, JWTRefreshMiddleware
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 
-from .common import SECRET, App, Exchange, banner, median, physical_limit, post, scope, table
+from .common import SECRET, App, banner, median, physical_limit, post, table
 
 CLIENTS = (1, 32, 256)
 TARGETS = {1: 0.6, 32: 2.5, 256: 2.5}
