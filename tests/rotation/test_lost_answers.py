@@ -90,6 +90,40 @@ async def test_another_process_knows_after_the_flush(
     await issuer.aclose()
 
 
+async def test_an_older_access_token_in_another_process_takes_nothing_back(store: SessionStore, clock: Clock) -> None:
+    here, elsewhere = make_issuer(store, clock), make_issuer(store, clock)
+    first = await _refresh(here, await here.login("ann", device=FIREFOX))
+    second = await _refresh(here, first)
+    for issuer, pair in ((here, second), (elsewhere, first)):  # the owner's second tab still uses the one before
+        acknowledge(issuer, pair)
+        await issuer.flush()
+    clock.advance(11)
+    assert await outcome(elsewhere, first.refresh_token) == "refresh_invalid"
+    for issuer in (here, elsewhere):
+        await issuer.aclose()
+
+
+async def test_an_acknowledgement_that_comes_at_the_last_moment_counts(
+    issuer: Issuer, store: SessionStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process wrote it after the row was read and before the note of the late repeat."""
+    stolen = await issuer.login("ann", device=FIREFOX)
+    await _refresh(issuer, stolen)
+    clock.advance(11)
+    note_late = store.note_late
+
+    async def too_late(session_id: str, generation: int) -> bool:
+        await store.acknowledge({session_id: generation})
+        return await note_late(session_id, generation)
+
+    monkeypatch.setattr(store, "note_late", too_late)
+    assert await outcome(issuer, stolen.refresh_token) == "refresh_invalid"
+    row = await store.get(stolen.session.id)
+    assert row is not None
+    assert (row.late, row.revoked_reason) == (-1, "reuse")
+    await issuer.aclose()
+
+
 async def test_behind_a_gateway_never_late_twice_in_a_row(issuer: Issuer, clock: Clock, listener: Listener) -> None:
     """No access token is ever seen here: a thief shadows the owner for one generation, no longer."""
     stolen = await issuer.login("ann", device=FIREFOX)
