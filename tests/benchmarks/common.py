@@ -26,10 +26,19 @@ def token(number: int, **claims: Any) -> str:
     """A foreign but well-formed access token of about 430 bytes, as a gateway would see it."""
     now = int(time.time())
     payload = {
-        "sub": f"5f0c9a52-7b1e-4c39-9d54-{number:012x}", "iat": now - 5, "exp": now + 3600,
-        "aud": AUDIENCE, "iss": ISSUER, "jti": f"{number:016x}", "sid": f"{number:022x}", "gen": 0, "auth_time": now - 5, "scope": "read",
-        "type": "access", "token_type": "access",
-    } | claims  # fmt: skip
+        "sub": f"5f0c9a52-7b1e-4c39-9d54-{number:012x}",
+        "iat": now - 5,
+        "exp": now + 3600,
+        "aud": AUDIENCE,
+        "iss": ISSUER,
+        "jti": f"{number:016x}",
+        "sid": f"{number:022x}",
+        "gen": 0,
+        "auth_time": now - 5,
+        "scope": "read",
+        "type": "access",
+        "token_type": "access",
+    } | claims
     signed = b64(b'{"alg":"HS256","typ":"at+jwt"}') + b"." + b64(json.dumps(payload, separators=(",", ":")).encode())
     return (signed + b"." + b64(hmac.digest(SECRET.encode(), signed, "sha256"))).decode()
 

@@ -14,7 +14,7 @@ PREFLIGHT = {"origin": "https://app.example.com", "access-control-request-method
 
 PUBLIC = ["/", "/static/", "/static/app.js", "/static/a/b/c", "/static/ü", "/static/a.b..c/...", "/static/ "]
 PROTECTED = [
-    "", "//", "/x", "/static", "/public_files", "/Static/app.js", "/STATIC/app.js", "/static//", "//static/app.js",
+    "", "//", "/x", "/static", "/static2", "/Static/app.js", "/STATIC/app.js", "/static//", "//static/app.js",
     "/static//app.js", "/static/../private", "/static/./app.js", "/static/..", "/static/.", "/./", "/../",
     "/static/app.js\n", "/\n", "/static/\x00", "/static/\x7f", "/static/\x85", "/static/\x1f", "/static/a;b", "/;",
     "/static/%2e%2e/private", "/static/a%b", "/static\\app.js", "/static/..\\private", "/static/\ufffd", "/private/../",
