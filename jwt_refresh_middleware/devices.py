@@ -127,9 +127,9 @@ class DevicePolicy:
         return f"{self._agent(device)}\n{self._place(device)}"
 
     def bindings(self, device: Device) -> tuple[str, ...]:
-        """Every binding that ``device`` satisfies: its own, and that of a session that began without an agent."""
+        """Every binding that ``device`` satisfies: its own, and those of sessions begun without agent or address."""
         agent, place = self._agent(device), self._place(device)
-        return (f"{agent}\n{place}", f"\n{place}") if agent else (f"\n{place}",)
+        return tuple({f"{agent}\n{place}": 0, f"\n{place}": 0, f"{agent}\n": 0, "\n": 0})
 
     def same_device(self, bound: Device, seen: Device) -> bool:
         """Whether ``seen`` may be handed a repeat of what ``bound`` was given: the same agent, as compared here."""

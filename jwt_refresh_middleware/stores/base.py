@@ -18,7 +18,7 @@ class Advance:
         session_id: whose refresh token is rotated.
         expected: the generation it must be at.
         to: the generation it gets.
-        bindings: what its ``binding`` may be: one value or two.
+        bindings: what its ``binding`` may be: one to four values.
         now: becomes ``last_used_at`` (seconds since the epoch).
         expires_at: becomes ``expires_at``, but never later than the session's ``ends_at``.
         ip: becomes the device's address; None leaves it.

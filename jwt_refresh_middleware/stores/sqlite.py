@@ -48,10 +48,12 @@ _MIGRATIONS = (  # one tuple of statements per version; what was released is nev
 )
 _ADD = f"INSERT INTO {_TABLE} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _GET = f"SELECT {_COLUMNS} FROM {_TABLE} WHERE id = ?"
-_ADVANCE = f"""UPDATE {_TABLE} SET generation = ?, last_used_at = ?, expires_at = min(?, ends_at), ip = coalesce(?, ip),
-    user_agent = coalesce(?, user_agent), binding = coalesce(?, binding)
-    WHERE id = ? AND generation = ? AND revoked_at IS NULL AND expires_at > ? AND binding IN (?, ?)
-    RETURNING {_COLUMNS}"""
+_IF_AS_EXPECTED = f"""WHERE id = ? AND generation = ? AND revoked_at IS NULL AND expires_at > ?
+    AND (binding = ? OR binding IN (?, ?, ?)) RETURNING {_COLUMNS}"""
+_ADVANCE = f"""UPDATE {_TABLE} SET generation = ?, last_used_at = ?, expires_at = min(?, ends_at), ip = coalesce(?, ip)
+    {_IF_AS_EXPECTED}"""
+_ADVANCE_AND_MOVE = f"""UPDATE {_TABLE} SET generation = ?, last_used_at = ?, expires_at = min(?, ends_at),
+    ip = coalesce(?, ip), user_agent = coalesce(?, user_agent), binding = coalesce(?, binding) {_IF_AS_EXPECTED}"""
 _NOTE_LATE = f"""UPDATE {_TABLE} SET late = generation
     WHERE id = ? AND generation = ? AND acknowledged < generation AND revoked_at IS NULL"""
 _ACKNOWLEDGE = f"UPDATE {_TABLE} SET acknowledged = ?1 WHERE id = ?2 AND acknowledged < ?1 AND revoked_at IS NULL"
@@ -142,12 +144,14 @@ class SQLiteStore:
 
     async def advance(self, step: Advance) -> tuple[bool, Session | None]:
         """See :meth:`SessionStore.advance`."""
-        bindings = (step.bindings[0], step.bindings[-1])
-        changed = (step.to, step.now, step.expires_at, step.ip, step.user_agent, step.binding)
-        values = (*changed, step.session_id, step.expected, step.now, *bindings)
+        expected = (step.session_id, step.expected, step.now, *(*step.bindings, *step.bindings[:1] * 3)[:4])
+        changed: tuple[Any, ...] = (step.to, step.now, step.expires_at, step.ip)
+        statement = _ADVANCE
+        if step.user_agent is not None or step.binding is not None:
+            statement, changed = _ADVANCE_AND_MOVE, (*changed, step.user_agent, step.binding)
 
         def work(db: sqlite3.Connection) -> tuple[bool, list[Any]]:
-            won = db.execute(_ADVANCE, values).fetchall()
+            won = db.execute(statement, (*changed, *expected)).fetchall()
             return (True, won) if won else (False, db.execute(_GET, (step.session_id,)).fetchall())
 
         won, rows = await self._run(work)

@@ -21,9 +21,11 @@ from starlette.applications import Starlette
 
 from jwt_refresh_middleware import DevicePolicy, Issuer, JWTRefreshMiddleware
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
+from jwt_refresh_middleware.web.transport import device_of
 
-from .common import SECRET, App, banner, median, physical_limit, post, table
+from .common import SECRET, App, banner, median, physical_limit, post, scope, table
 
+DEVICE = device_of(scope(None))  # type: ignore[arg-type]  # where the refreshes come from, too
 CLIENTS = (1, 32, 256)
 TARGETS = {1: 0.6, 32: 2.5, 256: 2.5}
 SCHEMA = """
@@ -72,7 +74,8 @@ async def floor_worker(path: str, sessions: int) -> tuple[Worker, aiosqlite.Conn
 async def our_worker(app: App, issuer: Issuer, sessions: int) -> Worker:
     pairs = []
     for first in range(0, sessions, 1000):
-        logins = (issuer.login(f"user-{number // 4}") for number in range(first, min(first + 1000, sessions)))
+        numbers = range(first, min(first + 1000, sessions))
+        logins = (issuer.login(f"user-{number // 4}", device=DEVICE) for number in numbers)
         pairs += await asyncio.gather(*logins)
     tokens = [pair.refresh_token for pair in pairs]
 
