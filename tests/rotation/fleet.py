@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -64,11 +65,12 @@ class Server:
 
 
 class Answer:
-    """A response; without a status line, because the server died, it raises ConnectionResetError."""
+    """A response; where it is not complete, because the server died, ConnectionResetError."""
 
     def __init__(self, raw: bytes) -> None:
-        head, _, body = raw.partition(b"\r\n\r\n")
-        if not head:
+        head, end, body = raw.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        if not end or len(body) < int(length[1] if length else 0):
             raise ConnectionResetError
         self.status = int(head.split()[1])
         self.body: dict[str, Any] = json.loads(body) if body else {}
