@@ -1,10 +1,9 @@
-"""Access tokens: minting them and checking them strictly (RFC 9068, RFC 7519, RFC 8725).
+"""Access tokens, and checking them strictly (RFC 9068, RFC 7519, RFC 8725).
 
 PyJWT judges whether a key may be used; what a token may look like is decided here, since a JWT library has to be
 lenient where a gateway has to be strict, and checking is what every request pays for.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
@@ -16,10 +15,10 @@ from typing import Any, NoReturn
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
 
-from .encoding import b64url_decode, b64url_encode, json_object, json_quoted, json_text
+from .encoding import b64url_decode, b64url_encode, json_object
 from .errors import TokenExpired, TokenInvalid, TokenRevoked
 from .keys import HmacKey, KeyRing, key_ring
-from .sessions import RESERVED_CLAIMS, are_clean, is_clean
+from .sessions import are_clean, is_clean
 from .values import open_twin
 
 MAX_TOKEN_BYTES = 8192
@@ -96,43 +95,13 @@ class AccessToken(_Remembered):
 _OpenToken = open_twin(AccessToken)
 
 
-def _usable(key: HmacKey) -> HmacKey:
+def usable(key: HmacKey) -> HmacKey:
     """Refuse what is not a shared secret but somebody's public key (RFC 8725, 2.1: algorithm confusion)."""
     try:
         _HS256.prepare_key(key.secret)
     except InvalidKeyError:
         raise ValueError("this secret is a public or asymmetric key; a shared secret is random text") from None
     return key
-
-
-class Minter:
-    """Writes access tokens under the newest key."""
-
-    def __init__(self, keys: KeyRing, *, issuer: str, audience: str) -> None:
-        self._key = _usable(keys.keys[0])
-        header = {"alg": self._key.algorithm, "typ": "at+jwt", "kid": self._key.kid}
-        self._header = b64url_encode(json_text(header).encode()) + b"."
-        self._fixed = json_text({"iss": issuer, "aud": audience})[:-1]
-
-    def mint(self, own: Mapping[str, Any], *, subject: str, issued_at: int, expires_at: int, **claims: Any) -> str:
-        """A signed token (RFC 9068, 2.2). ``own`` are the app's claims; the issuer's claims cannot be overridden.
-
-        Raises:
-            ValueError: the claims make the token longer than any verifier here would read.
-        """
-        if own:
-            claims = {name: value for name, value in own.items() if name not in RESERVED_CLAIMS} | claims
-        token_id = secrets.token_urlsafe(16)
-        # Two thirds of the members are always the same or plain numbers: writing them so halves the time of it all.
-        payload = (
-            f'{self._fixed},"sub":{json_quoted(subject)},"iat":{issued_at},"exp":{expires_at},"jti":"{token_id}"'
-            + ("," + json_text(claims)[1:] if claims else "}")
-        )
-        signed = self._header + b64url_encode(payload.encode("ascii"))
-        token = signed + b"." + b64url_encode(self._key.sign(signed))
-        if len(token) > MAX_TOKEN_BYTES:
-            raise ValueError(f"the claims make an access token of {len(token)} bytes; {MAX_TOKEN_BYTES} is the limit")
-        return token.decode("ascii")
 
 
 def _seconds(value: timedelta, name: str, *, least: float, most: float = float("inf")) -> float:
@@ -149,6 +118,7 @@ class Verifier:
     look-up; its expiry and its session's end are checked every time. Create it once and keep it.
     """
 
+    # Longer than 40 lines: every option is written once, with its default and what it means.
     def __init__(
         self,
         keys: KeyRing | str | Sequence[str],
@@ -185,7 +155,7 @@ class Verifier:
         self.clock = clock
         self._leeway = _seconds(leeway, "leeway", least=0, most=MAX_LEEWAY)
         self._max_lifetime = None if max_lifetime is None else _seconds(max_lifetime, "max_lifetime", least=1)
-        self._by_kid = {key.kid: (_usable(key),) for key in self.keys.keys}
+        self._by_kid = {key.kid: (usable(key),) for key in self.keys.keys}
         self._headers: dict[bytes, tuple[HmacKey, ...]] = {}
         self._cache: dict[bytes, AccessToken] = {}
         self.cache_size = cache_size

@@ -15,7 +15,7 @@ class Acknowledgements:
 
     def __init__(self) -> None:
         self.seen: dict[str, int] = {}
-        """Highest generation seen of each session, of the 65 536 sessions noted last."""
+        """Highest generation seen of each session; of at most 65 536 sessions, those known longest go first."""
         self._pending: dict[str, int] = {}
 
     def note(self, token: AccessToken) -> None:

@@ -4,8 +4,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from .events import Event
+from .sessions import Device, Session
 
 log = logging.getLogger("jwt_refresh_middleware")
 
@@ -38,6 +40,10 @@ class EventTeller:
         self._waiting.append(event)
         if self._task is None or self._task.done() or self._task.get_loop() is not asyncio.get_running_loop():
             self._task = asyncio.create_task(self._deliver(self._callback))
+
+    def about(self, kind: type[Event], session: Session, device: Device, at: float, **more: Any) -> None:
+        """Pass on the event of ``kind`` that happened to ``session``."""
+        self.tell(kind(at=at, subject=session.subject, session_id=session.id, device=device, **more))
 
     async def _deliver(self, callback: Callable[[Event], Awaitable[None]]) -> None:
         while self._waiting:

@@ -212,6 +212,7 @@ class Verdict(Enum):
     """Its idle or absolute lifetime is over."""
 
 
+# Longer than 40 lines with its arguments: it is one table, and is read as one.
 def judge(
     session: Session | None,
     generation: int,

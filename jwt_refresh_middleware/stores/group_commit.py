@@ -65,7 +65,8 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Do what still waits, then close the connection."""
-        await self._connection._execute(self._drain)  # type: ignore[no-untyped-call]
+        while self._waiting:
+            await self._connection._execute(self._drain)  # type: ignore[no-untyped-call]
         await self._connection.close()
 
     def _begin(self) -> None:

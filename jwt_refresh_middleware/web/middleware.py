@@ -2,12 +2,14 @@
 
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Iterable
+from contextlib import suppress
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..access import Verifier
-from ..errors import AuthError, StoreUnavailable, TokenError, TokenMissing
+from ..errors import AuthError, TokenError, TokenMissing
 from ..issuer import Issuer
 from .lifespan import Lifespan
 from .paths import PublicPaths, app_path
@@ -24,6 +26,7 @@ _CLOSE_CODE = 4401
 class JWTRefreshMiddleware:
     """Double-token authentication for any ASGI app."""
 
+    # Longer than 40 lines: every option is written once, with its default and what it means.
     def __init__(
         self,
         app: ASGIApp,
@@ -64,12 +67,12 @@ class JWTRefreshMiddleware:
         if field_case not in ("snake", "camel"):
             raise ValueError(f"field_case is snake or camel, not {field_case!r}")
         self.app = app
-        self._issuer = issuer
+        self._backing = issuer.backing if issuer is not None else None
         self._verifier = issuer.verifier if issuer is not None else verifier
         assert self._verifier is not None
         self._recall = self._verifier.recall
         self._examine = self._verifier.examine
-        self._note = issuer.acknowledgements.note if issuer is not None else None
+        self._acknowledge = issuer.acknowledge if issuer is not None else None
         self._cookie = cookie or Cookie()
         self._public = PublicPaths(public)
         self._required = required
@@ -102,14 +105,10 @@ class JWTRefreshMiddleware:
             return
         path = app_path(scope) if scope.get("root_path") else scope["path"]
         try:
-            if self._issuer is not None and self._issuer.opened_in is not get_running_loop():
-                await self._open()
-            if path.startswith(self._prefix):
-                methods = self._routes.find(path)
-                if methods is not None and not _is_preflight(scope):
-                    answer = await self._routes.answer(methods, scope, receive)
-                    await answer(scope, send)
-                    return
+            if self._backing is not None and self._backing.opened_in is not get_running_loop():
+                await self._backing.ready()
+            if path.startswith(self._prefix) and await self._route(scope, receive, send, path):
+                return
             self._identify(scope, path)
         except AuthError as error:
             await self._problems.answer(error)(scope, send)
@@ -137,6 +136,16 @@ class JWTRefreshMiddleware:
             if held is not None:
                 await held.release()
 
+    async def _route(self, scope: Scope, receive: Receive, send: Send, path: str) -> bool:
+        """Answer what is for one of our routes; False if it is for the app."""
+        methods = self._routes.find(path)
+        if methods is None or _is_preflight(scope):
+            return False
+        with suppress(ClientDisconnect):  # in the middle of its body: nobody is there to be answered
+            answer = await self._routes.answer(methods, scope, receive)
+            await answer(scope, send)
+        return True
+
     def _identify(self, scope: Scope, path: str) -> None:
         """Set ``scope["user"]`` and ``scope["auth"]``, or raise: only what is public or optional may be anonymous."""
         headers = scope["headers"]
@@ -144,8 +153,8 @@ class JWTRefreshMiddleware:
             raw = bearer(headers)
             if raw is not None:
                 token = self._recall(raw) or self._examine(one_token(raw))
-                if token.generation and self._note is not None:
-                    self._note(token)
+                if token.generation and self._acknowledge is not None:
+                    self._acknowledge(token)
                 _, scope["user"], scope["auth"] = self._users.of(token)
                 return
             if self._required and path not in self._public and not _is_preflight(scope):
@@ -154,13 +163,6 @@ class JWTRefreshMiddleware:
             if path not in self._public and not _is_preflight(scope):
                 raise
         scope["user"], scope["auth"] = self._users.nobody()
-
-    async def _open(self) -> None:
-        assert self._issuer is not None
-        try:
-            await self._issuer.open()
-        except Exception as error:  # the revocations cannot be read: nobody is let in, nobody is logged out
-            raise StoreUnavailable from error
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -171,18 +173,18 @@ class JWTRefreshMiddleware:
             await self.app(scope, receive, send)
 
     async def _startup(self) -> None:
-        if self._issuer is not None:
-            await self._issuer.open()
+        if self._backing is not None:
+            await self._backing.open()
 
     async def _shutdown(self) -> None:
-        if self._issuer is not None:
-            await self._issuer.aclose()
+        if self._backing is not None:
+            await self._backing.close()
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A handshake is identified like a request; without a valid token it is refused before it is accepted."""
         try:
-            if self._issuer is not None and self._issuer.opened_in is not get_running_loop():
-                await self._open()
+            if self._backing is not None and self._backing.opened_in is not get_running_loop():
+                await self._backing.ready()
             self._identify(scope, app_path(scope))
         except AuthError as error:
             await receive()

@@ -77,7 +77,7 @@ class Routes:
         if raw is None:
             raise TokenMissing(refreshable=self._cookie.came_along(scope["headers"]))
         token = self._verifier.verify(one_token(raw))
-        self._tokens.issuer.acknowledgements.note(token)
+        self._tokens.issuer.acknowledge(token)
         return self._tokens, token
 
     async def list_sessions(self, scope: Scope, _receive: Receive) -> Answer:

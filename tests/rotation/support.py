@@ -70,7 +70,7 @@ async def outcome(issuer: Issuer, token: str, device: Device = FIREFOX) -> Token
 
 def acknowledge(issuer: Issuer, pair: TokenPair) -> None:
     """Show the access token of ``pair`` to the issuer's own middleware, as any request does."""
-    issuer.acknowledgements.note(issuer.verifier.verify(pair.access_token))
+    issuer.acknowledge(issuer.verifier.verify(pair.access_token))
 
 
 def successors(outcomes: Sequence[TokenPair | str]) -> set[str]:

@@ -190,7 +190,7 @@ class Rotation(RuleBasedStateMachine):
     def access_token_is_used(self, model: Model, *, newest: bool, flushed: bool) -> None:
         token, generation, ends = model.access[-1 if newest else 0]
         try:
-            self.issuer.acknowledgements.note(self.issuer.verifier.verify(token))
+            self.issuer.acknowledge(self.issuer.verifier.verify(token))
             code = "good"
         except TokenError as error:
             code = error.code
@@ -240,7 +240,7 @@ class Rotation(RuleBasedStateMachine):
     @rule(crash=st.booleans())
     def restart(self, crash: bool) -> None:
         if crash:  # nothing is written or said any more; the file is all there is
-            self.issuer.acknowledgements.take()
+            self.issuer.backing.acknowledgements.take()
             for model in self.models:
                 model.proven = model.written
         self.run(self.issuer.aclose())

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from jwt_refresh_middleware import Issuer, MemoryStore, Verifier
-from jwt_refresh_middleware.access import MAX_TOKEN_BYTES, Minter
+from jwt_refresh_middleware.access import MAX_TOKEN_BYTES
 from jwt_refresh_middleware.errors import TokenExpired, TokenInvalid, TokenRevoked
+from jwt_refresh_middleware.minting import Minter
 from tests.rotation.support import SECRET, Clock, make_issuer
 
 from .tokens import AUD, ISS, KEYS, token, verifier

@@ -160,7 +160,7 @@ async def test_a_session_that_was_refused_as_revoked_is_revoked_here(store: Sess
 async def test_old_sessions_are_purged_in_the_background_a_day_after_their_end(
     store: SessionStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jwt_refresh_middleware.issuer._PURGE_EVERY", 1)
+    monkeypatch.setattr("jwt_refresh_middleware.backing._PURGE_EVERY", 1)
     issuer: Issuer = make_issuer(store, clock, sync_interval=SOON, refresh_ttl=timedelta(seconds=100))
     old = await issuer.login("ann", device=FIREFOX)
     clock.advance(86_400)

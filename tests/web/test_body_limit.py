@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, MemoryStore
+
 from .asgi import ask
 from .problems import assert_problem
 from .support import PASSWORD, Service
@@ -83,3 +85,28 @@ async def test_the_apps_own_bodies_are_none_of_our_business(service: Service) ->
     tokens = await service.login()
     reply = await service.ask("POST", "/upload", headers=tokens.bearer, body=b"x" * LIMIT * 4)
     assert reply.body == b"hello alice"
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error() -> None:
+    sent: list[Any] = []
+    messages = [{"type": "http.request", "body": b'{"refresh', "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def app(*_: Any) -> None:
+        raise AssertionError("the app must not be asked")
+
+    issuer = Issuer("a secret of more than thirty-two bytes, for tests", MemoryStore())
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/auth/refresh",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    await JWTRefreshMiddleware(app, issuer=issuer)(scope, receive, send)
+    assert sent == []
+    await issuer.aclose()

@@ -1,0 +1,146 @@
+"""The store behind an issuer: opened once, asked with a deadline, and kept in step with other processes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from . import events
+from .acknowledgements import Acknowledgements
+from .background import EventTeller, Rounds, log
+from .concurrency import Deadline, SingleFlight
+from .errors import StoreUnavailable
+from .revocation import RevocationList
+from .stores.base import SessionStore
+
+T = TypeVar("T")
+
+_FEED_OVERLAP = 30.0
+"""Seconds that each look at the revocations goes back: a slow commit or another clock hides nothing."""
+_PURGE_EVERY = 60
+_KEEP_EXPIRED = 86_400.0
+"""An expired session is kept for a day, so that its client learns ``refresh_expired``."""
+
+
+class Backing:
+    """A store, and what one process knows beside it: sessions that ended, and generations that arrived.
+
+    Attributes:
+        store: the store itself.
+        revoked: sessions that ended here or elsewhere.
+        acknowledgements: generations that were seen to arrive here.
+        opened_in: the event loop in which the store is open and the background task runs; None while it is closed.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        teller: EventTeller,
+        *,
+        keep_revoked: float,
+        clock: Callable[[], float],
+        sync_interval: float,
+        timeout: float,
+    ) -> None:
+        """All times in seconds. ``keep_revoked``: how long an access token of an ended session may still live."""
+        self.store = store
+        self.revoked = RevocationList(keep_revoked)
+        self.acknowledgements = Acknowledgements()
+        self.opened_in: asyncio.AbstractEventLoop | None = None
+        self._teller = teller
+        self._clock = clock
+        self._deadline = Deadline(timeout)
+        self._rounds = Rounds(self._round, sync_interval)
+        self._opening = SingleFlight()
+        self._feed_from = 0.0
+        self._round_number = 0
+
+    async def open(self) -> None:
+        """Open the store, load the revocations and start the background task; once, however often it is called.
+
+        Raises whatever the store raises.
+        """
+        if self.opened_in is not asyncio.get_running_loop():
+            await self._opening.run(self._open)
+
+    async def _open(self) -> None:
+        await self.store.open()
+        await self._read_feed(self._clock() - self.revoked.keep)
+        self._rounds.start()
+        self.opened_in = asyncio.get_running_loop()
+
+    async def close(self) -> None:
+        """Write pending acknowledgements, tell the last events, close the store. Closing twice is no error."""
+        if self.opened_in is None:
+            return
+        await self._rounds.stop()
+        self.opened_in = None
+        try:
+            await self.flush()
+        except StoreUnavailable:
+            log.warning("acknowledgements could not be written at shutdown")
+        await self._teller.finish()
+        await self.store.close()
+
+    async def ready(self) -> SessionStore:
+        """The store, opened if nobody has yet. Raises StoreUnavailable."""
+        if self.opened_in is not asyncio.get_running_loop():
+            await self.ask(self.open())
+        return self.store
+
+    async def ask(self, answer: Awaitable[T]) -> T:
+        """What the store answers. Whatever it raises, or if it does not answer, is one error: try again."""
+        try:
+            return await self._deadline.wait(answer)
+        except Exception as error:  # a fault of the system, whatever it is; never a reason to log anybody out
+            log.error("the session store failed: %s: %s", type(error).__name__, error)
+            self._teller.tell(events.StoreFailed(at=self._clock(), cause=type(error).__name__))
+            raise StoreUnavailable from error
+
+    async def end(self, session_id: str, reason: str, subject: str | None = None) -> bool:
+        """End a session, in the store and here; returns whether this call did it. Raises StoreUnavailable."""
+        now = self._clock()
+        store = await self.ready()
+        ended = await self.ask(store.revoke(session_id, reason=reason, now=now))
+        if ended:
+            self._ended(session_id, reason, subject, now)
+        return ended
+
+    async def end_all(self, subject: str, reason: str, keep: str | None) -> int:
+        """End every session of ``subject`` but ``keep``; returns how many lived until now. Raises StoreUnavailable."""
+        now = self._clock()
+        store = await self.ready()
+        ended = await self.ask(store.revoke_subject(subject, reason=reason, now=now, keep=keep))
+        for session_id, _ in ended:
+            self._ended(session_id, reason, subject, now)
+        return sum(expires_at > now for _, expires_at in ended)
+
+    def _ended(self, session_id: str, reason: str, subject: str | None, now: float) -> None:
+        self.revoked.add(session_id, now)
+        self._teller.tell(events.Revoked(at=now, subject=subject, session_id=session_id, reason=reason))
+
+    async def flush(self) -> None:
+        """Tell the store what arrived here. Raises StoreUnavailable; then it is told the next time."""
+        pending = self.acknowledgements.take()
+        if pending:
+            try:
+                await self.ask(self.store.acknowledge(pending))
+            except BaseException:
+                self.acknowledgements.put_back(pending)
+                raise
+
+    async def _round(self) -> None:
+        """Each second: tell the store what arrived here, learn what ended elsewhere, now and then clean up."""
+        try:
+            await self._read_feed(self._feed_from)
+        finally:  # a store that cannot be written to may well be read, and the other way round
+            await self.flush()
+        self.revoked.prune(self._clock())
+        self._round_number += 1
+        if self._round_number % _PURGE_EVERY == 0:
+            before = self._clock() - max(_KEEP_EXPIRED, self.revoked.keep)
+            await self._deadline.wait(self.store.purge(before))
+
+    async def _read_feed(self, since: float) -> None:
+        now = self._clock()
+        self.revoked.update(await self._deadline.wait(self.store.revocations(since)))
+        self._feed_from = now - _FEED_OVERLAP

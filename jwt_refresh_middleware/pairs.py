@@ -1,0 +1,49 @@
+"""Token pairs: what a client is handed for a session at one of its generations."""
+
+from typing import Any
+
+from .keys import KeyRing
+from .minting import Minter
+from .refresh import RefreshSigner, RefreshToken
+from .sessions import Session, TokenPair
+
+
+class PairWriter:
+    """Writes the access token and the refresh token of a session, and reads the latter.
+
+    Attributes:
+        signer: reads and writes refresh tokens.
+    """
+
+    def __init__(self, keys: KeyRing, *, issuer: str, audience: str, access_ttl: int) -> None:
+        """``access_ttl``: life of an access token in whole seconds."""
+        self._minter = Minter(keys, issuer=issuer, audience=audience)
+        self.signer = RefreshSigner(keys)
+        self._access_ttl = access_ttl
+
+    def write(self, session: Session, token: RefreshToken, now: float) -> TokenPair:
+        """The pair of ``token``'s generation. No access token outlives the absolute lifetime of its session.
+
+        Raises ValueError if the session's claims do not fit into a token.
+        """
+        issued_at = int(now)
+        expires_at = max(issued_at + 1, min(issued_at + self._access_ttl, int(session.ends_at)))
+        claims: dict[str, Any] = {"amr": list(session.amr)} if session.amr else {}
+        access_token = self._minter.mint(
+            session.claims,
+            subject=session.subject,
+            issued_at=issued_at,
+            expires_at=expires_at,
+            sid=session.id,
+            gen=token.generation,
+            auth_time=int(session.created_at),
+            scope=" ".join(session.scopes),
+            **claims,
+        )
+        return TokenPair(
+            access_token=access_token,
+            refresh_token=self.signer.write(token),
+            expires_in=expires_at - issued_at,
+            refresh_expires_in=max(0, int(session.expires_at - now)),
+            session=session,
+        )

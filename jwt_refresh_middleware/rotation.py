@@ -1,0 +1,193 @@
+"""The rotation: what a refresh does, from the token that came to the pair that answers it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from . import events
+from .background import EventTeller, log
+from .backing import Backing
+from .devices import DevicePolicy
+from .errors import AuthError, DeviceMismatch, RateLimited, RefreshExpired, RefreshInvalid, StoreUnavailable
+from .limits import RefreshRate
+from .pairs import PairWriter
+from .refresh import RefreshToken
+from .sessions import Device, Identity, Session, TokenPair, Verdict, judge
+from .stores.base import Advance
+
+_ATTEMPTS = 8
+"""A refresh that loses a race reads again; more than two rounds have not been seen."""
+_GRANTED: dict[Verdict, type[events.Event]] = {
+    Verdict.ROTATE: events.Rotated,
+    Verdict.REPEAT: events.Repeated,
+    Verdict.LATE_REPEAT: events.LateRepeated,
+    Verdict.AHEAD: events.GenerationAhead,
+}
+
+LoadIdentity = Callable[[str], Awaitable[Identity | None]]
+
+
+class Rotation:
+    """Exchanges refresh tokens: one compare-and-swap in the usual case, the verdict's table where that fails."""
+
+    def __init__(
+        self,
+        backing: Backing,
+        pairs: PairWriter,
+        teller: EventTeller,
+        *,
+        policy: DevicePolicy,
+        load_identity: LoadIdentity | None,
+        clock: Callable[[], float],
+        refresh_ttl: float,
+        reuse_leeway: float,
+        late_repeat: bool,
+    ) -> None:
+        """All times in seconds; what they mean is said at :class:`Issuer`."""
+        self._backing = backing
+        self._pairs = pairs
+        self._teller = teller
+        self._policy = policy
+        self._rate = RefreshRate(policy.refresh_rate)
+        self._load_identity = load_identity
+        self._clock = clock
+        self._refresh_ttl = refresh_ttl
+        self._reuse_leeway = reuse_leeway
+        self._late_repeat = late_repeat
+
+    async def refresh(self, refresh_token: str, device: Device) -> TokenPair:
+        """The new pair. Raises as :meth:`Issuer.refresh` says."""
+        token = self._pairs.signer.read(refresh_token)
+        now = self._clock()
+        try:
+            self._rate.check(token.session_id, now)
+        except RateLimited:
+            self._teller.tell(events.RateLimitReached(at=now, session_id=token.session_id, device=device))
+            raise
+        store = await self._backing.ready()
+        if self._load_identity is None:
+            won, row = await self._advance(token, token.generation, device, now)
+            if won and row is not None:
+                return self._answer(Verdict.ROTATE, row, token, device, now)
+        else:
+            row = await self._backing.ask(store.get(token.session_id))
+        return await self._settle(row, token, device, now)
+
+    async def _settle(self, row: Session | None, token: RefreshToken, device: Device, now: float) -> TokenPair:
+        """Judge the row as it is read, act on the verdict, and read again where somebody else was faster."""
+        identity: Identity | None = None
+        for _ in range(_ATTEMPTS):
+            verdict = self._judge(row, token, device, now)
+            if row is None or verdict not in _GRANTED:
+                raise await self._refused(verdict, row, token, device, now)
+            if self._load_identity is not None and identity is None:
+                identity = await self._identity(row, token, now)
+            if verdict is Verdict.REPEAT:
+                return self._answer(verdict, row, token, device, now, identity)
+            if verdict is Verdict.LATE_REPEAT:
+                noted = row.late == row.generation
+                if noted or await self._backing.ask(self._backing.store.note_late(row.id, row.generation)):
+                    return self._answer(verdict, row, token, device, now, identity)
+                row = await self._backing.ask(self._backing.store.get(row.id))
+                continue
+            before = row
+            won, row = await self._advance(token, row.generation, device, now, row)
+            if won and row is not None:
+                return self._answer(verdict, row, token, device, now, identity, before)
+        raise StoreUnavailable
+
+    def _judge(self, row: Session | None, token: RefreshToken, device: Device, now: float) -> Verdict:
+        bound = row.device if row is not None else device
+        return judge(
+            row,
+            token.generation,
+            now=now,
+            change=self._policy.compare(bound, device),
+            same_device=self._policy.same_device(bound, device),
+            reuse_leeway=self._reuse_leeway,
+            late_repeat=self._late_repeat,
+            acknowledged=self._backing.acknowledgements.known(token.session_id),
+        )
+
+    async def _advance(
+        self, token: RefreshToken, expected: int, device: Device, now: float, row: Session | None = None
+    ) -> tuple[bool, Session | None]:
+        """The compare-and-swap: blind in the usual case, on top of the row that was read where that failed."""
+        step = Advance(
+            session_id=token.session_id,
+            expected=expected,
+            to=token.generation + 1,
+            bindings=self._policy.bindings(device) if row is None else (row.binding,),
+            now=now,
+            expires_at=now + self._refresh_ttl,
+            ip=device.ip,
+        )
+        if row is not None and row.device.user_agent:
+            step = replace(step, user_agent=device.user_agent)
+        if row is not None:
+            seen = Device(ip=device.ip or row.device.ip, user_agent=step.user_agent or row.device.user_agent)
+            step = replace(step, binding=self._policy.binding(seen))
+        return await self._backing.ask(self._backing.store.advance(step))
+
+    def _answer(
+        self,
+        verdict: Verdict,
+        row: Session,
+        token: RefreshToken,
+        device: Device,
+        now: float,
+        identity: Identity | None = None,
+        before: Session | None = None,
+    ) -> TokenPair:
+        """The pair of the row's generation, which is the successor of the token that came."""
+        self._rate.count(row.id, now, rotation=verdict in (Verdict.ROTATE, Verdict.AHEAD))
+        if before is not None and before.device != row.device and before.binding != row.binding:
+            self._teller.about(events.DeviceChanged, row, device, now, before=before.device)
+        if verdict is Verdict.AHEAD and before is not None:
+            happened = {"presented": token.generation, "generation": before.generation}
+            self._teller.about(events.GenerationAhead, row, device, now, **happened)
+        elif self._teller.listened_to:
+            self._teller.about(_GRANTED[verdict], row, device, now, generation=row.generation)
+        if identity is not None:
+            row = _now_known_as(row, identity)
+        return self._pairs.write(row, token.at(row.generation), now)
+
+    async def _refused(
+        self, verdict: Verdict, row: Session | None, token: RefreshToken, device: Device, now: float
+    ) -> AuthError:
+        """Do what a refusal asks for, and return the error that the client gets."""
+        if row is None:
+            return RefreshInvalid(session_over=True)
+        if verdict is Verdict.EXPIRED:
+            return RefreshExpired()
+        if verdict in (Verdict.MISMATCH, Verdict.STOLEN):
+            self._teller.about(events.DeviceMismatched, row, device, now)
+        if verdict is Verdict.MISMATCH:
+            return DeviceMismatch()
+        if verdict is Verdict.REUSE:
+            found = {"presented": token.generation, "generation": row.generation}
+            self._teller.about(events.ReuseDetected, row, device, now, **found)
+        if verdict is Verdict.REVOKED:
+            self._backing.revoked.add(row.id, row.revoked_at or now)
+        else:
+            await self._backing.end(row.id, "reuse" if verdict is Verdict.REUSE else "device", subject=row.subject)
+        return RefreshInvalid(session_over=True)
+
+    async def _identity(self, row: Session, token: RefreshToken, now: float) -> Identity:
+        """Who the subject is now. Asked, and tried on a token, before anything is written: a failure costs nothing."""
+        assert self._load_identity is not None
+        try:
+            identity = await self._load_identity(row.subject)
+            if identity is not None:
+                self._pairs.write(_now_known_as(row, identity), token, now)  # claims that are too long raise
+        except AuthError:
+            raise
+        except Exception as error:  # the app's user database is away, say: nobody is logged out for that
+            log.exception("load_identity failed")
+            raise StoreUnavailable from error
+        if identity is None:
+            raise RefreshInvalid
+        return identity
+
+
+def _now_known_as(session: Session, identity: Identity) -> Session:
+    return replace(session, scopes=tuple(identity.scopes), claims=identity.claims)
