@@ -1,12 +1,12 @@
 """Refresh tokens: a handle and a generation, signed; one canonical string each. Nothing here touches a store."""
 
 import hashlib
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hmac import compare_digest
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import Signer
 from itsdangerous.signer import SigningAlgorithm
 
 from .encoding import b64url_decode, b64url_encode
@@ -19,8 +19,8 @@ HANDLE_BYTES = 32
 _SALT = b"jwt_refresh_middleware.refresh-token"
 _VERSION = b"\x01"
 _GENERATION_BYTES = 6
-_SHAPE = re.compile(r"[A-Za-z0-9_-]{52}\.[A-Za-z0-9_-]{43}")  # 39 bytes, a dot, 32 bytes
-_LENGTH = 52 + 1 + 43
+_PAYLOAD_LENGTH = 52  # 39 bytes in base64url: without spare bits
+_LENGTH = _PAYLOAD_LENGTH + 1 + 43  # a dot, and a signature of 32 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +70,34 @@ class RefreshSigner:
 
     def __init__(self, keys: KeyRing) -> None:
         """``keys``: newest first; the first signs, all of them verify."""
-        derived = [key.derive(_SALT) for key in reversed(keys.keys)]  # itsdangerous lists the newest last
-        self._signer = Signer(derived, salt=_SALT, key_derivation="none", algorithm=_PreparedHMAC(derived))
+        derived = [key.derive(_SALT) for key in keys.keys]
+        algorithm = _PreparedHMAC(derived)
+        self._signers = [Signer(key, salt=_SALT, key_derivation="none", algorithm=algorithm) for key in derived]
 
     def write(self, token: RefreshToken) -> str:
         """The one string that spells ``token`` under the newest key."""
         payload = _VERSION + token.handle + token.generation.to_bytes(_GENERATION_BYTES, "big")
-        return self._signer.sign(b64url_encode(payload)).decode("ascii")
+        return self._signers[0].sign(b64url_encode(payload)).decode("ascii")
 
     def read(self, text: object) -> RefreshToken:
         """The token that ``text`` spells.
 
-        itsdangerous accepts several spellings of one signature (spare bits, padding, characters it skips), so the
-        text has to have the right shape, and each part has to be the one spelling of what it says.
+        itsdangerous accepts several spellings of one signature (spare bits, padding, characters it skips). So nothing
+        that came is decoded: what it says is signed again, and has to be, to the letter, what came.
 
         Raises:
             RefreshInvalid: not one of ours, or not the canonical spelling.
         """
-        if not isinstance(text, str) or len(text) != _LENGTH or not _SHAPE.fullmatch(text):
+        if not isinstance(text, str) or len(text) != _LENGTH or not text.isascii():
             raise RefreshInvalid
         raw = text.encode("ascii")
-        try:
-            b64url_decode(raw[53:])
-            payload = b64url_decode(self._signer.unsign(raw))
-        except (BadSignature, ValueError):
-            raise RefreshInvalid from None
+        signed = raw[:_PAYLOAD_LENGTH]
+        for signer in self._signers:
+            if compare_digest(signer.sign(signed), raw):
+                break
+        else:
+            raise RefreshInvalid
+        payload = b64url_decode(signed)
         if payload[:1] != _VERSION:
             raise RefreshInvalid
         return RefreshToken.of(payload[1:33], int.from_bytes(payload[33:], "big"))

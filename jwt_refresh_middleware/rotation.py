@@ -13,6 +13,7 @@ from .pairs import PairWriter
 from .refresh import RefreshToken
 from .sessions import Device, Identity, Session, TokenPair, Verdict, judge
 from .stores.base import Advance
+from .values import open_twin
 
 _ATTEMPTS = 8
 """A refresh that loses a race reads again; more than two rounds have not been seen."""
@@ -22,6 +23,8 @@ _GRANTED: dict[Verdict, type[events.Event]] = {
     Verdict.LATE_REPEAT: events.LateRepeated,
     Verdict.AHEAD: events.GenerationAhead,
 }
+
+_OpenAdvance = open_twin(Advance)
 
 LoadIdentity = Callable[[str], Awaitable[Identity | None]]
 
@@ -112,15 +115,10 @@ class Rotation:
         self, token: RefreshToken, expected: int, device: Device, now: float, row: Session | None = None
     ) -> tuple[bool, Session | None]:
         """The compare-and-swap: blind in the usual case, on top of the row that was read where that failed."""
-        step = Advance(
-            session_id=token.session_id,
-            expected=expected,
-            to=token.generation + 1,
-            bindings=self._policy.bindings(device) if row is None else (row.binding,),
-            now=now,
-            expires_at=now + self._refresh_ttl,
-            ip=device.ip,
-        )
+        bindings = self._policy.bindings(device) if row is None else (row.binding,)
+        to, expires_at = token.generation + 1, now + self._refresh_ttl
+        step: Advance = _OpenAdvance(token.session_id, expected, to, bindings, now, expires_at, device.ip, None, None)
+        step.__class__ = Advance
         if row is not None and row.device.user_agent:
             step = replace(step, user_agent=device.user_agent)
         if row is not None:
