@@ -138,8 +138,13 @@ def one_token(credentials: bytes) -> bytes:
 
 def one(headers: RawHeaders, wanted: bytes) -> str | None:
     """The value of a header that may come once; None without it; empty, which nothing accepts, if it came twice."""
-    found = [value for name, value in headers if name == wanted]
-    return None if not found else found[0].decode("latin-1") if len(found) == 1 else ""
+    found = None
+    for name, value in headers:
+        if name == wanted:
+            if found is not None:
+                return ""
+            found = value
+    return None if found is None else found.decode("latin-1")
 
 
 def device_of(scope: Scope) -> Device:

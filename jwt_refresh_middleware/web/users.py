@@ -7,8 +7,6 @@ from starlette.authentication import AuthCredentials, BaseUser, UnauthenticatedU
 from ..access import AccessToken
 from .tokens import Tokens
 
-_set = object.__setattr__
-
 
 class _Shared:
     __slots__ = ()
@@ -28,7 +26,7 @@ class AuthenticatedUser(_Shared, BaseUser):
     token: AccessToken
 
     def __init__(self, token: AccessToken) -> None:
-        _set(self, "token", token)
+        _set_user_token(self, token)
 
     @property
     def is_authenticated(self) -> bool:
@@ -59,13 +57,20 @@ class Credentials(_Shared, AuthCredentials):
     _token: AccessToken | None
 
     def __init__(self, token: AccessToken | None, tokens: Tokens | None) -> None:
-        _set(self, "_token", token)
-        _set(self, "tokens", tokens)
+        _set_token(self, token)
+        _set_tokens(self, tokens)
 
     @property
     def scopes(self) -> list[str]:  # type: ignore[override]
         """A new list each time."""
         return [] if self._token is None else ["authenticated", *self._token.scopes]
+
+
+# What goes around __setattr__ above; looked up once, since a new token costs four of them.
+_set_companion = AccessToken.companion.__set__
+_set_user_token = AuthenticatedUser.token.__set__  # type: ignore[attr-defined]
+_set_token = Credentials._token.__set__  # type: ignore[union-attr]
+_set_tokens = Credentials.tokens.__set__  # type: ignore[union-attr]
 
 
 class Users:
@@ -80,7 +85,7 @@ class Users:
         made: tuple[Users, AuthenticatedUser, Credentials] | None = token.companion
         if made is None or made[0] is not self:
             made = (self, AuthenticatedUser(token), Credentials(token, self._tokens))
-            _set(token, "companion", made)
+            _set_companion(token, made)
         return made
 
     def nobody(self) -> tuple[UnauthenticatedUser, Credentials]:
