@@ -19,7 +19,7 @@ from .encoding import b64url_decode, b64url_encode, json_object
 from .errors import TokenExpired, TokenInvalid, TokenRevoked
 from .keys import HmacKey, KeyRing, key_ring
 from .sessions import are_clean, is_clean
-from .values import open_twin
+from .values import open_twin, seconds
 
 MAX_TOKEN_BYTES = 8192
 """Longer tokens are refused unread; servers cut request headers at 8 KiB to 64 KiB."""
@@ -104,13 +104,6 @@ def usable(key: HmacKey) -> HmacKey:
     return key
 
 
-def _seconds(value: timedelta, name: str, *, least: float, most: float = float("inf")) -> float:
-    seconds = value.total_seconds()
-    if not least <= seconds <= most:
-        raise ValueError(f"{name} must be between {least:g} s and {most:g} s, not {seconds:g} s")
-    return seconds
-
-
 class Verifier:
     """Checks access tokens with keys only: no I/O, no await.
 
@@ -153,8 +146,8 @@ class Verifier:
         self.issuer = issuer
         self.audience = audience
         self.clock = clock
-        self._leeway = _seconds(leeway, "leeway", least=0, most=MAX_LEEWAY)
-        self._max_lifetime = None if max_lifetime is None else _seconds(max_lifetime, "max_lifetime", least=1)
+        self._leeway = seconds(leeway, "leeway", least=0, most=MAX_LEEWAY)
+        self._max_lifetime = None if max_lifetime is None else seconds(max_lifetime, "max_lifetime", least=1)
         self._by_kid = {key.kid: (usable(key),) for key in self.keys.keys}
         self._headers: dict[bytes, tuple[HmacKey, ...]] = {}
         self._cache: dict[bytes, AccessToken] = {}

@@ -17,13 +17,7 @@ from .refresh import RefreshToken
 from .rotation import LoadIdentity, Rotation
 from .sessions import Device, Identity, Session, TokenPair
 from .stores.base import SessionStore
-
-
-def _at_least(value: timedelta, name: str, least: float) -> float:
-    seconds = value.total_seconds()
-    if seconds < least:
-        raise ValueError(f"{name} must be at least {least:g} s, not {seconds:g} s")
-    return seconds
+from .values import seconds
 
 
 class Issuer:
@@ -81,17 +75,17 @@ class Issuer:
         keys = key_ring(secret)
         self.clock = clock
         self._policy = device_policy or DevicePolicy()
-        self._refresh_ttl = _at_least(refresh_ttl, "refresh_ttl", 1)
-        self._reauth_after = _at_least(reauth_after, "reauth_after", 1)
-        life = int(_at_least(access_ttl, "access_ttl", 1))
+        self._refresh_ttl = seconds(refresh_ttl, "refresh_ttl", least=1)
+        self._reauth_after = seconds(reauth_after, "reauth_after", least=1)
+        life = int(seconds(access_ttl, "access_ttl", least=1))
         self._events = EventTeller(on_event)
         self.backing = Backing(
             store,
             self._events,
             keep_revoked=life + MAX_LEEWAY,
             clock=clock,
-            sync_interval=_at_least(sync_interval, "sync_interval", 0.01),
-            timeout=_at_least(store_timeout, "store_timeout", 0.001),
+            sync_interval=seconds(sync_interval, "sync_interval", least=0.01),
+            timeout=seconds(store_timeout, "store_timeout", least=0.001),
         )
         ended = self.backing.revoked.ended
         self.verifier = Verifier(keys, issuer=issuer, audience=audience, clock=clock, revoked=ended)
@@ -104,7 +98,7 @@ class Issuer:
             load_identity=load_identity,
             clock=clock,
             refresh_ttl=self._refresh_ttl,
-            reuse_leeway=_at_least(reuse_leeway, "reuse_leeway", 0),
+            reuse_leeway=seconds(reuse_leeway, "reuse_leeway", least=0),
             late_repeat=late_repeat,
         )
 

@@ -1,7 +1,17 @@
-"""Making frozen values fast, where thousands a second are made."""
+"""Values: lengths of time that are checked, and frozen values made fast where thousands a second are made."""
 
 from dataclasses import fields, make_dataclass
+from datetime import timedelta
 from typing import Any
+
+
+def seconds(value: timedelta, name: str, *, least: float, most: float = float("inf")) -> float:
+    """``value`` in seconds. Raises ValueError, with the option's ``name``, outside of ``least`` and ``most``."""
+    length = value.total_seconds()
+    if not least <= length <= most:
+        limits = f"at least {least:g} s" if most == float("inf") else f"between {least:g} s and {most:g} s"
+        raise ValueError(f"{name} must be {limits}, not {length:g} s")
+    return length
 
 
 def open_twin(cls: type) -> Any:

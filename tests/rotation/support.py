@@ -10,10 +10,11 @@ from hypothesis import settings
 from jwt_refresh_middleware import Device, DevicePolicy, Issuer, SessionStore, TokenPair
 from jwt_refresh_middleware.errors import AuthError
 from jwt_refresh_middleware.events import Event
+from jwt_refresh_middleware.testing import NOW, Clock
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True)
 SECRET = "a secret of the tests, and certainly more than thirty-two bytes"
-START = 1_700_000_000.0
+START = NOW
 NEVER = timedelta(days=1)
 """Background rounds do not come within a test: what they do is done by hand."""
 
@@ -22,19 +23,6 @@ CHROME = Device(
     ip="203.0.113.7",
     user_agent="Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
 )
-
-
-class Clock:
-    """A clock that stands still until it is told to go on."""
-
-    def __init__(self, now: float = START) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Listener:

@@ -20,12 +20,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
 
 
 class TestSQLiteStore(StoreSuite):
-    @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[SQLiteStore]:
-        store = SQLiteStore(tmp_path / "sessions.db")
-        await store.open()
-        yield store
-        await store.close()
+    """Over the fixture of this module."""
 
 
 class TestSQLiteStoreInMemory(StoreSuite):

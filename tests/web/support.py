@@ -9,29 +9,17 @@ from starlette.authentication import BaseUser
 
 from jwt_refresh_middleware import Identity, Issuer, JWTRefreshMiddleware, MemoryStore
 from jwt_refresh_middleware.events import Event
+from jwt_refresh_middleware.testing import NOW, Clock
 
 from .asgi import Reply, ask
 
 SECRET = "the secret of these tests, long enough by far: 0123456789"
-START = 1_800_000_000.0
+START = NOW
 NEVER = timedelta(days=1)
 """Background rounds do not come within a test."""
 COOKIE = "__Host-refresh_token"
 PEOPLE = {"alice": Identity("alice", ["read", "write"], {"plan": "pro"}), "bob": Identity("bob"), "carol": "carol"}
 PASSWORD = "correct horse battery staple"
-
-
-class Clock:
-    """Stands still until it is told to go on."""
-
-    def __init__(self, now: float = START) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class CountingStore:
