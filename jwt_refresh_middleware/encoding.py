@@ -65,12 +65,12 @@ _scan_looking_for_duplicates: Scan = _looking.scan_once  # type: ignore[attr-def
 
 
 def _surely_unique(text: str, members: Any) -> bool:
-    """Whether counting is enough to know that no name is there twice: three times as fast as looking at each.
+    """Whether counting is enough to know that no name is there twice: far faster than looking at each.
 
-    Every member of a flat object has its ``":``, unless a blank stands between the two; what else looks like one, in
-    a string, only adds to the count. So if there are as many as members were kept, none was dropped.
+    Every member but the first has a comma before it, and other commas, in a string or a list, only add to the count.
+    So if an object without objects in it kept one member more than there are commas, none was dropped.
     """
-    return text.count('":') == len(members) and text.count("{") == 1 and '" ' not in text and text.isprintable()
+    return text.find("{", 1) < 0 and text.count(",") + 1 == len(members)
 
 
 def json_object(raw: bytes) -> dict[str, Any]:
