@@ -39,7 +39,8 @@ class Deadline:
 
     async def wait(self, answer: Awaitable[T]) -> T:
         """What ``answer`` gives. Raises TimeoutError after the time is over; not to be nested within one task."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None
         if self._loop is not loop:
             self._loop = loop
@@ -56,7 +57,7 @@ class Deadline:
             raise
         finally:
             self._waits.pop(task, None)
-            if task in self._overdue:  # the answer made something else of the cancellation
+            if self._overdue and task in self._overdue:  # the answer made something else of the cancellation
                 self._overdue.discard(task)
                 task.uncancel()
 

@@ -1,11 +1,12 @@
 """Token pairs: what a client is handed for a session at one of its generations."""
 
-from typing import Any
-
 from .keys import KeyRing
 from .minting import Minter
 from .refresh import RefreshSigner, RefreshToken
 from .sessions import Session, TokenPair
+from .values import open_twin
+
+_OpenPair = open_twin(TokenPair)
 
 
 class PairWriter:
@@ -28,22 +29,20 @@ class PairWriter:
         """
         issued_at = int(now)
         expires_at = max(issued_at + 1, min(issued_at + self._access_ttl, int(session.ends_at)))
-        claims: dict[str, Any] = {"amr": list(session.amr)} if session.amr else {}
         access_token = self._minter.mint(
             session.claims,
             subject=session.subject,
             issued_at=issued_at,
             expires_at=expires_at,
-            sid=session.id,
-            gen=token.generation,
+            session_id=session.id,
+            generation=token.generation,
             auth_time=int(session.created_at),
             scope=" ".join(session.scopes),
-            **claims,
+            amr=session.amr,
         )
-        return TokenPair(
-            access_token=access_token,
-            refresh_token=self.signer.write(token),
-            expires_in=expires_at - issued_at,
-            refresh_expires_in=max(0, int(session.expires_at - now)),
-            session=session,
+        refresh_expires_in = max(0, int(session.expires_at - now))
+        pair: TokenPair = _OpenPair(
+            access_token, self.signer.write(token), expires_at - issued_at, refresh_expires_in, session
         )
+        pair.__class__ = TokenPair
+        return pair

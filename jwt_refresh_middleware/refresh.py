@@ -2,16 +2,15 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
 
 from itsdangerous import Signer
-from itsdangerous.signer import SigningAlgorithm
 
 from .encoding import b64url_decode, b64url_encode
 from .errors import RefreshInvalid
 from .keys import KeyRing, prepared_hmac
+from .values import open_twin
 
 HANDLE_BYTES = 32
 """256 random bits: ASVS 7.2.3 asks for 128."""
@@ -37,32 +36,42 @@ class RefreshToken:
     generation: int
     session_id: str
 
-    @classmethod
-    def of(cls, handle: bytes, generation: int) -> "RefreshToken":
+    @staticmethod
+    def of(handle: bytes, generation: int) -> "RefreshToken":
         """The token of ``handle`` at ``generation``."""
-        return cls(handle, generation, b64url_encode(hashlib.sha256(handle).digest()[:16]).decode())
+        return _made(handle, generation, b64url_encode(hashlib.sha256(handle).digest()[:16]).decode())
 
-    @classmethod
-    def first(cls) -> "RefreshToken":
+    @staticmethod
+    def first() -> "RefreshToken":
         """The first token of a new session."""
-        return cls.of(secrets.token_bytes(HANDLE_BYTES), 0)
+        return RefreshToken.of(secrets.token_bytes(HANDLE_BYTES), 0)
 
     def at(self, generation: int) -> "RefreshToken":
         """The token of the same session at ``generation``: a pure function, so it can be handed out again."""
-        return RefreshToken(self.handle, generation, self.session_id)
+        return _made(self.handle, generation, self.session_id)
 
 
-class _PreparedHMAC(SigningAlgorithm):
-    """HMAC-SHA-256 from states that were prepared once for each key."""
+_OpenToken = open_twin(RefreshToken)
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
-        self._states = {key: prepared_hmac(key) for key in keys}
 
-    def get_signature(self, key: bytes, value: bytes) -> bytes:
-        state = self._states[key].copy()
-        state.update(value)
-        signature: bytes = state.digest()
-        return signature
+def _made(handle: bytes, generation: int, session_id: str) -> RefreshToken:
+    token: RefreshToken = _OpenToken(handle, generation, session_id)
+    token.__class__ = RefreshToken
+    return token
+
+
+class _PreparedSigner(Signer):
+    """An itsdangerous signer with HMAC-SHA-256 whose state is prepared once, and whose key is used as it is."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key, salt=_SALT, key_derivation="none", digest_method=hashlib.sha256)
+        self._state = prepared_hmac(key)
+
+    def get_signature(self, value: str | bytes) -> bytes:
+        """The signature of ``value``: what the base class gives, in a quarter of the time."""
+        mac = self._state.copy()
+        mac.update(value)
+        return b64url_encode(mac.digest())
 
 
 class RefreshSigner:
@@ -70,14 +79,12 @@ class RefreshSigner:
 
     def __init__(self, keys: KeyRing) -> None:
         """``keys``: newest first; the first signs, all of them verify."""
-        derived = [key.derive(_SALT) for key in keys.keys]
-        algorithm = _PreparedHMAC(derived)
-        self._signers = [Signer(key, salt=_SALT, key_derivation="none", algorithm=algorithm) for key in derived]
+        self._signers = [_PreparedSigner(key.derive(_SALT)) for key in keys.keys]
 
     def write(self, token: RefreshToken) -> str:
         """The one string that spells ``token`` under the newest key."""
-        payload = _VERSION + token.handle + token.generation.to_bytes(_GENERATION_BYTES, "big")
-        return self._signers[0].sign(b64url_encode(payload)).decode("ascii")
+        payload = b64url_encode(_VERSION + token.handle + token.generation.to_bytes(_GENERATION_BYTES, "big"))
+        return (payload + b"." + self._signers[0].get_signature(payload)).decode("ascii")
 
     def read(self, text: object) -> RefreshToken:
         """The token that ``text`` spells.
@@ -93,7 +100,7 @@ class RefreshSigner:
         raw = text.encode("ascii")
         signed = raw[:_PAYLOAD_LENGTH]
         for signer in self._signers:
-            if compare_digest(signer.sign(signed), raw):
+            if compare_digest(signed + b"." + signer.get_signature(signed), raw):
                 break
         else:
             raise RefreshInvalid

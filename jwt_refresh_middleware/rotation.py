@@ -1,5 +1,6 @@
 """The rotation: what a refresh does, from the token that came to the pair that answers it."""
 
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -66,13 +67,14 @@ class Rotation:
         except RateLimited:
             self._teller.tell(events.RateLimitReached(at=now, session_id=token.session_id, device=device))
             raise
-        store = await self._backing.ready()
+        backing = self._backing
+        store = backing.store if backing.opened_in is get_running_loop() else await backing.ready()
         if self._load_identity is None:
-            won, row = await self._advance(token, token.generation, device, now)
+            won, row = await backing.ask(store.advance(self._step(token, device, now)))
             if won and row is not None:
                 return self._answer(Verdict.ROTATE, row, token, device, now)
         else:
-            row = await self._backing.ask(store.get(token.session_id))
+            row = await backing.ask(store.get(token.session_id))
         return await self._settle(row, token, device, now)
 
     async def _settle(self, row: Session | None, token: RefreshToken, device: Device, now: float) -> TokenPair:
@@ -93,7 +95,8 @@ class Rotation:
                 row = await self._backing.ask(self._backing.store.get(row.id))
                 continue
             before = row
-            won, row = await self._advance(token, row.generation, device, now, row)
+            step = self._step_from(row, token, device, now)
+            won, row = await self._backing.ask(self._backing.store.advance(step))
             if won and row is not None:
                 return self._answer(verdict, row, token, device, now, identity, before)
         raise StoreUnavailable
@@ -111,20 +114,26 @@ class Rotation:
             acknowledged=self._backing.acknowledgements.known(token.session_id),
         )
 
-    async def _advance(
-        self, token: RefreshToken, expected: int, device: Device, now: float, row: Session | None = None
-    ) -> tuple[bool, Session | None]:
-        """The compare-and-swap: blind in the usual case, on top of the row that was read where that failed."""
-        bindings = self._policy.bindings(device) if row is None else (row.binding,)
-        to, expires_at = token.generation + 1, now + self._refresh_ttl
-        step: Advance = _OpenAdvance(token.session_id, expected, to, bindings, now, expires_at, device.ip, None, None)
+    def _step(self, token: RefreshToken, device: Device, now: float) -> Advance:
+        """The compare-and-swap of the usual case: blind, on what the token says."""
+        expected, bindings, end = token.generation, self._policy.bindings(device), now + self._refresh_ttl
+        step: Advance = _OpenAdvance(
+            token.session_id, expected, expected + 1, bindings, now, end, device.ip, None, None
+        )
         step.__class__ = Advance
-        if row is not None and row.device.user_agent:
-            step = replace(step, user_agent=device.user_agent)
-        if row is not None:
-            seen = Device(ip=device.ip or row.device.ip, user_agent=step.user_agent or row.device.user_agent)
-            step = replace(step, binding=self._policy.binding(seen))
-        return await self._backing.ask(self._backing.store.advance(step))
+        return step
+
+    def _step_from(self, row: Session, token: RefreshToken, device: Device, now: float) -> Advance:
+        """The same on top of a row that was read: whatever of the device may have changed moves along."""
+        agent = device.user_agent if row.device.user_agent else None
+        seen = Device(ip=device.ip or row.device.ip, user_agent=agent or row.device.user_agent)
+        return replace(
+            self._step(token, device, now),
+            expected=row.generation,
+            bindings=(row.binding,),
+            user_agent=agent,
+            binding=self._policy.binding(seen),
+        )
 
     def _answer(
         self,

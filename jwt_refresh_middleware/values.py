@@ -17,8 +17,8 @@ def seconds(value: timedelta, name: str, *, least: float, most: float = float("i
 def open_twin(cls: type) -> Any:
     """A class with the fields of ``cls``, positional and not frozen: fill one, then set its ``__class__`` to ``cls``.
 
-    ``cls`` is a frozen, slotted dataclass without ``__post_init__``. Its own ``__init__`` has to go around its own
-    ``__setattr__`` for every field, which takes six times as long.
+    ``cls`` is a frozen, slotted dataclass. Its own ``__init__`` has to go around its own ``__setattr__`` for every
+    field, which takes six times as long. A ``__post_init__`` is not called: the values must be as it leaves them.
     """
     return make_dataclass(
         f"_Open{cls.__name__}", [field.name for field in fields(cls)], slots=True, bases=cls.__bases__

@@ -5,7 +5,6 @@ import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
@@ -14,6 +13,7 @@ import aiosqlite
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 Outcome = tuple[Any, Exception | None]
+Job = tuple[Work, "Kind", "asyncio.Future[Any]"]
 
 _BATCH = 1000
 
@@ -29,13 +29,6 @@ class Kind(Enum):
     """It needs a transaction around it."""
 
 
-@dataclass(slots=True)
-class _Job:
-    work: Work
-    kind: Kind
-    future: "asyncio.Future[Any]"
-
-
 class GroupCommit:
     """Runs functions on the thread of an aiosqlite connection, many in one transaction.
 
@@ -46,22 +39,22 @@ class GroupCommit:
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
-        self._waiting: deque[_Job] = deque()
+        self._waiting: deque[Job] = deque()
         self._driver: asyncio.AbstractEventLoop | None = None
         """The event loop that sees to the next batch; one that is gone is replaced by the next caller's."""
 
-    async def run(self, work: Callable[[sqlite3.Connection], T], kind: Kind) -> T:
+    def run(self, work: Callable[[sqlite3.Connection], T], kind: Kind) -> "asyncio.Future[T]":
         """What ``work`` returns, once the transaction it was part of is durable. Its own exception comes back.
 
         ``work`` fetches everything before it returns: an open cursor would disturb its neighbours.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Job(work, kind, future))
+        self._waiting.append((work, kind, future))
         if self._driver is not loop:
             self._driver = loop
             self._begin()
-        return await future
+        return future
 
     async def close(self) -> None:
         """Do what still waits, then close the connection."""
@@ -82,12 +75,12 @@ class GroupCommit:
 
     def _drain(self) -> None:
         """On the connection's thread: commit what waits, then answer each event loop with one wake-up."""
-        batch: list[_Job] = []
+        batch: list[Job] = []
         while self._waiting and len(batch) < _BATCH:
             batch.append(self._waiting.popleft())
         answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Outcome]]] = {}
-        for job, outcome in zip(batch, _transact(self._connection, batch), strict=True):
-            answers.setdefault(job.future.get_loop(), []).append((job.future, outcome))
+        for (_, _, future), outcome in zip(batch, _transact(self._connection, batch), strict=True):
+            answers.setdefault(future.get_loop(), []).append((future, outcome))
         if self._driver is not None:
             answers.setdefault(self._driver, [])
         for loop, delivery in answers.items():
@@ -106,18 +99,18 @@ class GroupCommit:
             loop.call_soon(self._next)
 
 
-def _transact(connection: aiosqlite.Connection, batch: Sequence[_Job]) -> list[Outcome]:
+def _transact(connection: aiosqlite.Connection, batch: Sequence[Job]) -> list[Outcome]:
     """The outcome of every job, after one transaction around all of them; all fail if it cannot be committed."""
     database = None
     try:
         database = connection._conn
-        alone = len(batch) == 1 and batch[0].kind is Kind.ONE_WRITE
-        if alone or all(job.kind is Kind.READ for job in batch):
-            return [_attempt(job.work, database) for job in batch]
+        alone = len(batch) == 1 and batch[0][1] is Kind.ONE_WRITE
+        if alone or all(kind is Kind.READ for _, kind, _ in batch):
+            return [_attempt(work, database) for work, _, _ in batch]
         database.execute("BEGIN IMMEDIATE")
         outcomes = []
-        for job in batch:
-            outcomes.append(_attempt(job.work, database))
+        for work, _, _ in batch:
+            outcomes.append(_attempt(work, database))
             if not database.in_transaction:  # a full disk, say, rolls back by itself
                 raise outcomes[-1][1] or sqlite3.OperationalError("the transaction was rolled back")
         database.execute("COMMIT")

@@ -25,6 +25,7 @@ from .group_commit import GroupCommit, Kind
 
 T = TypeVar("T")
 
+_OpenDevice = open_twin(Device)
 _OpenSession = open_twin(Session)
 
 SCHEMA_VERSION = 1
@@ -124,10 +125,13 @@ class SQLiteStore:
             await group.close()
 
     async def _run(self, work: Callable[[sqlite3.Connection], T], kind: Kind = Kind.ONE_WRITE) -> T:
-        if self._group is None:
-            await self.open()
+        group = self._group or await self._opened()
+        return await group.run(work, kind)
+
+    async def _opened(self) -> GroupCommit:
+        await self.open()
         assert self._group is not None
-        return await self._group.run(work, kind)
+        return self._group
 
     async def add(self, session: Session) -> None:
         """See :meth:`SessionStore.add`."""
@@ -154,7 +158,8 @@ class SQLiteStore:
             won = db.execute(statement, (*changed, *expected)).fetchall()
             return (True, won) if won else (False, db.execute(_GET, (step.session_id,)).fetchall())
 
-        won, rows = await self._run(work)
+        group = self._group or await self._opened()
+        won, rows = await group.run(work, Kind.ONE_WRITE)
         return won, _from_row(rows[0]) if rows else None
 
     async def note_late(self, session_id: str, generation: int) -> bool:
@@ -258,7 +263,8 @@ def _to_row(session: Session) -> tuple[Any, ...]:
 
 
 def _from_row(row: tuple[Any, ...]) -> Session:
-    device = Device(ip=row[7], user_agent=row[8])
+    device: Device = _OpenDevice(row[7], row[8])
+    device.__class__ = Device
     scopes = tuple(row[10].split()) if row[10] else ()
     claims = MappingProxyType(json.loads(row[11])) if row[11] else NO_CLAIMS
     amr = tuple(row[12].split()) if row[12] else ()

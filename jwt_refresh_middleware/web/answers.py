@@ -1,7 +1,6 @@
 """A whole response as a value, sent over ASGI or handed to a handler as a Starlette response."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 from starlette.types import Scope, Send
@@ -10,11 +9,11 @@ from ..encoding import json_text
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+_JSON = (b"content-type", b"application/json")
 NO_STORE = (b"cache-control", b"no-store")  # RFC 6749, 5.1
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Status, headers and body of one response. The headers include its length."""
 
     status: int
@@ -40,13 +39,18 @@ class Answer:
 
 def length(body: bytes) -> tuple[bytes, bytes]:
     """The Content-Length header of a body."""
-    return (b"content-length", str(len(body)).encode())
+    return (b"content-length", b"%d" % len(body))
 
 
 def json_answer(status: int, content: dict[str, Any], *headers: tuple[bytes, bytes]) -> Answer:
     """A JSON answer that nobody may store."""
-    body = json_text(content).encode()
-    return Answer(status, ((b"content-type", b"application/json"), length(body), NO_STORE, *headers), body)
+    return written_answer(status, json_text(content), *headers)
+
+
+def written_answer(status: int, text: str, *headers: tuple[bytes, bytes]) -> Answer:
+    """The same of JSON that is text already, in ASCII."""
+    body = text.encode("ascii")
+    return Answer(status, (_JSON, length(body), NO_STORE, *headers), body)
 
 
 def empty_answer() -> Answer:

@@ -6,8 +6,9 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ..sessions import Identity
+from .incoming import Incoming
 from .tokens import Tokens
-from .transport import body_kind, read_fields
+from .transport import read_fields
 
 
 def _tokens(request: HTTPConnection) -> Tokens:
@@ -31,9 +32,10 @@ async def login(request: HTTPConnection, subject_or_identity: str | Identity) ->
         RuntimeError: the middleware is missing, or has no issuer.
     """
     tokens = _tokens(request)
+    incoming = Incoming(request.scope)
     if request.scope.get("method") != "GET":
-        tokens.check_login_origin(request.scope)
-    answer = await tokens.login(request.scope, subject_or_identity)
+        tokens.check_login_origin(incoming)
+    answer = await tokens.login(incoming, subject_or_identity)
     return answer.as_response()
 
 
@@ -43,7 +45,7 @@ async def logout(request: HTTPConnection) -> Response:
     Errors as in :func:`login`.
     """
     tokens = _tokens(request)
-    answer = await tokens.logout(request.scope, await _fields(request))
+    answer = await tokens.logout(Incoming(request.scope), await _fields(request))
     return answer.as_response()
 
 
@@ -58,4 +60,4 @@ async def _fields(request: HTTPConnection) -> dict[str, Any]:
     kind = request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() != "application/json":
         return {}
-    return read_fields(body_kind(request.scope, body), body)
+    return read_fields("json" if body else "none", body)

@@ -2,10 +2,8 @@
 
 from asyncio import get_running_loop
 from collections.abc import Awaitable, Iterable
-from contextlib import suppress
 from typing import Any
 
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..access import Verifier
@@ -107,8 +105,11 @@ class JWTRefreshMiddleware:
         try:
             if self._backing is not None and self._backing.opened_in is not get_running_loop():
                 await self._backing.ready()
-            if path.startswith(self._prefix) and await self._route(scope, receive, send, path):
-                return
+            if path.startswith(self._prefix):
+                methods = self._routes.find(path)
+                if methods is not None and not _is_preflight(scope):
+                    await self._routes.answer(methods, scope, receive, send)
+                    return
             self._identify(scope, path)
         except AuthError as error:
             await self._problems.answer(error)(scope, send)
@@ -135,16 +136,6 @@ class JWTRefreshMiddleware:
         finally:
             if held is not None:
                 await held.release()
-
-    async def _route(self, scope: Scope, receive: Receive, send: Send, path: str) -> bool:
-        """Answer what is for one of our routes; False if it is for the app."""
-        methods = self._routes.find(path)
-        if methods is None or _is_preflight(scope):
-            return False
-        with suppress(ClientDisconnect):  # in the middle of its body: nobody is there to be answered
-            answer = await self._routes.answer(methods, scope, receive)
-            await answer(scope, send)
-        return True
 
     def _identify(self, scope: Scope, path: str) -> None:
         """Set ``scope["user"]`` and ``scope["auth"]``, or raise: only what is public or optional may be anonymous."""

@@ -4,18 +4,20 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.types import Receive, Scope
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from ..access import AccessToken, Verifier
 from ..encoding import json_text
 from ..errors import AuthError, MethodNotAllowed, NotFound, TokenMissing
 from ..sessions import Session
 from .answers import Answer, empty_answer, json_answer, length
+from .incoming import Incoming
 from .problems import VARY, Problems
 from .tokens import Tokens
 from .transport import Cookie, bearer, one_token
 
-Handler = Callable[[Scope, Receive], Awaitable[Answer]]
+Handler = Callable[[Incoming, Receive], Awaitable[Answer]]
 
 
 def iso_time(seconds: float) -> str:
@@ -55,50 +57,54 @@ class Routes:
             return self._session_methods if session_id and "/" not in session_id else None
         return found
 
-    async def answer(self, methods: dict[str, Handler], scope: Scope, receive: Receive) -> Answer:
-        """The answer to a request for one of our paths, an error included."""
+    async def answer(self, methods: dict[str, Handler], scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for one of our paths, with an error too; nothing if the client is gone."""
         try:
             handler = methods.get(scope["method"])
             if handler is None:
                 raise MethodNotAllowed(*methods)
-            return await handler(scope, receive)
+            answer = await handler(Incoming(scope), receive)
         except AuthError as error:
-            return self._problems.answer(error)
+            answer = self._problems.answer(error)
+        except ClientDisconnect:  # in the middle of its body
+            return
+        await answer(scope, send)
 
-    async def jwks(self, _scope: Scope, _receive: Receive) -> Answer:
+    async def jwks(self, _request: Incoming, _receive: Receive) -> Answer:
         """``GET /jwks.json``: the public keys (RFC 7517, 5); shared secrets are not among them."""
         body = json_text(self._verifier.keys.jwks()).encode()
         kind = (b"content-type", b"application/jwk-set+json")
         return Answer(200, (kind, length(body), (b"cache-control", b"public, max-age=300")), body)
 
-    def _require_token(self, scope: Scope) -> tuple[Tokens, AccessToken]:
+    def _require_token(self, request: Incoming) -> tuple[Tokens, AccessToken]:
         assert self._tokens is not None
-        raw = bearer(scope["headers"])
+        headers = request.scope["headers"]
+        raw = bearer(headers)
         if raw is None:
-            raise TokenMissing(refreshable=self._cookie.came_along(scope["headers"]))
+            raise TokenMissing(refreshable=self._cookie.came_along(headers))
         token = self._verifier.verify(one_token(raw))
         self._tokens.issuer.acknowledge(token)
         return self._tokens, token
 
-    async def list_sessions(self, scope: Scope, _receive: Receive) -> Answer:
+    async def list_sessions(self, request: Incoming, _receive: Receive) -> Answer:
         """``GET /sessions``: the subject's live sessions."""
-        tokens, token = self._require_token(scope)
+        tokens, token = self._require_token(request)
         sessions = await tokens.issuer.sessions(token.subject)
         listed = [tokens.named(_shown(session, current=session.id == token.session_id)) for session in sessions]
         return json_answer(200, {"sessions": listed}, VARY)
 
-    async def end_session(self, scope: Scope, _receive: Receive) -> Answer:
+    async def end_session(self, request: Incoming, _receive: Receive) -> Answer:
         """``DELETE /sessions/{id}``: one of the subject's own sessions; 404 for anybody else's."""
-        tokens, token = self._require_token(scope)
-        session = await tokens.issuer.session(scope["path"].rpartition("/")[2])
+        tokens, token = self._require_token(request)
+        session = await tokens.issuer.session(request.scope["path"].rpartition("/")[2])
         if session is None or session.subject != token.subject:
             raise NotFound
         await tokens.issuer.revoke(session.id, reason="ended_by_user")
         return empty_answer()
 
-    async def end_other_sessions(self, scope: Scope, _receive: Receive) -> Answer:
+    async def end_other_sessions(self, request: Incoming, _receive: Receive) -> Answer:
         """``DELETE /sessions``: all of the subject's sessions but the current one."""
-        tokens, token = self._require_token(scope)
+        tokens, token = self._require_token(request)
         await tokens.issuer.logout_all(token.subject, keep=token.session_id, reason="ended_by_user")
         return empty_answer()
 

@@ -1,28 +1,20 @@
-"""How tokens travel: request headers, the cookie, bodies in their dialects, and the check against other origins."""
+"""How tokens travel: request headers, the cookie, and bodies in their dialects."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope
-
 from ..encoding import json_object
 from ..errors import (
-    CrossOrigin,
     InvalidRequest,
-    PayloadTooLarge,
     TokenMalformed,
     UnsupportedGrantType,
-    UnsupportedMediaType,
 )
-from ..sessions import Device
 
-RawHeaders = Iterable[tuple[bytes, bytes]]
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
-MAX_BODY = 64 * 1024
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 _MAX_FIELDS = 100
 
@@ -78,19 +70,19 @@ class Cookie:
         value = f"{self.wire_name.decode()}={self._attributes}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
         return (b"set-cookie", value.encode("ascii"))
 
-    def read(self, headers: RawHeaders) -> str | None:
-        """The cookie's value, as it stands: never unquoted; None if it is absent or empty.
+    def read(self, cookies: bytes | None) -> str | None:
+        """The value in a ``Cookie`` header, as it stands: never unquoted; None if it is absent or empty.
 
         Raises:
             InvalidRequest: it came twice; which of them is ours cannot be known (RFC 6265bis, 8.6).
         """
+        if cookies is None or self.wire_name not in cookies:
+            return None
         found = []
-        for name, value in headers:
-            if name == b"cookie" and self.wire_name in value:
-                for pair in value.split(b";"):
-                    key, equals, content = pair.lstrip(b" \t").partition(b"=")
-                    if equals and key == self.wire_name:
-                        found.append(content.strip(b" \t"))
+        for pair in cookies.split(b";"):
+            key, equals, content = pair.lstrip(b" \t").partition(b"=")
+            if equals and key == self.wire_name:
+                found.append(content.strip(b" \t"))
         if len(found) > 1:
             raise InvalidRequest
         return found[0].decode("latin-1") if found and found[0] else None
@@ -98,9 +90,25 @@ class Cookie:
     def came_along(self, headers: RawHeaders) -> bool:
         """Whether the request carries the cookie at all."""
         try:
-            return self.read(headers) is not None
+            return self.read(single(headers).get(b"cookie")) is not None
         except InvalidRequest:
             return True
+
+
+def single(headers: RawHeaders) -> dict[bytes, bytes]:
+    """The value of each header; empty, which nothing accepts, for one that came twice.
+
+    Only cookies may come in several headers, over HTTP/2: they are put together (RFC 9113, 8.2.3).
+    """
+    found = dict(headers)
+    if len(found) != len(headers):
+        seen: dict[bytes, list[bytes]] = {}
+        for name, value in headers:
+            seen.setdefault(name, []).append(value)
+        for name, values in seen.items():
+            if len(values) > 1:
+                found[name] = b"; ".join(values) if name == b"cookie" else b""
+    return found
 
 
 def bearer(headers: RawHeaders) -> bytes | None:
@@ -134,81 +142,6 @@ def one_token(credentials: bytes) -> bytes:
     if not token or b" " in token or b"," in token or b"\t" in token:
         raise TokenMalformed
     return token
-
-
-def one(headers: RawHeaders, wanted: bytes) -> str | None:
-    """The value of a header that may come once; None without it; empty, which nothing accepts, if it came twice."""
-    found = None
-    for name, value in headers:
-        if name == wanted:
-            if found is not None:
-                return ""
-            found = value
-    return None if found is None else found.decode("latin-1")
-
-
-def device_of(scope: Scope) -> Device:
-    """Where a request came from: the server's own view of the client, and the ``User-Agent``."""
-    client = scope.get("client")
-    return Device(ip=client[0] if client else None, user_agent=one(scope["headers"], b"user-agent") or None)
-
-
-def own_origin(scope: Scope) -> str | None:
-    """The origin of the request itself, from the scheme and the one Host header; never from a URL made of them."""
-    host = one(scope["headers"], b"host")
-    if not host:
-        return None
-    scheme = scope.get("scheme", "http")
-    default = {"http": ":80", "https": ":443"}.get(scheme, "")
-    return f"{scheme}://{host.removesuffix(default) if default else host}".lower()
-
-
-def check_origin(scope: Scope, allowed: frozenset[str]) -> None:
-    """Let through what comes from our own pages, from ``allowed`` ones, or from no browser.
-
-    Raises:
-        CrossOrigin: it is from another origin (OWASP: Fetch Metadata first, then ``Origin``).
-    """
-    headers = scope["headers"]
-    site = one(headers, b"sec-fetch-site")
-    if site in ("same-origin", "none"):
-        return
-    origin = one(headers, b"origin")
-    if origin is None and site is None:
-        return
-    if origin and (origin in allowed or origin.lower() == own_origin(scope)):
-        return
-    raise CrossOrigin
-
-
-async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body. Raises PayloadTooLarge over 64 KiB, whatever its length was said to be."""
-    announced = one(scope["headers"], b"content-length")
-    if announced is not None and announced.isdecimal() and len(announced) < 20 and int(announced) > MAX_BODY:
-        raise PayloadTooLarge
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk: bytes = message.get("body", b"")
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise PayloadTooLarge
-        if not message.get("more_body", False):
-            return body
-
-
-def body_kind(scope: Scope, body: bytes) -> Literal["json", "form", "none"]:
-    """How the body is to be read. Raises UnsupportedMediaType for anything but JSON and form."""
-    if not body:
-        return "none"
-    kind = (one(scope["headers"], b"content-type") or "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return "json"
-    if kind == "application/x-www-form-urlencoded":
-        return "form"
-    raise UnsupportedMediaType
 
 
 def read_fields(kind: Literal["json", "form", "none"], body: bytes) -> dict[str, Any]:

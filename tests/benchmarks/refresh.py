@@ -21,11 +21,11 @@ from starlette.applications import Starlette
 
 from jwt_refresh_middleware import DevicePolicy, Issuer, JWTRefreshMiddleware
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
-from jwt_refresh_middleware.web.transport import device_of
+from jwt_refresh_middleware.web.incoming import Incoming
 
 from .common import SECRET, App, banner, median, physical_limit, post, scope, table
 
-DEVICE = device_of(scope(None))  # type: ignore[arg-type]  # where the refreshes come from, too
+DEVICE = Incoming(scope(None)).device()  # where the refreshes come from, too
 CLIENTS = (1, 32, 256)
 TARGETS = {1: 0.6, 32: 2.5, 256: 2.5}
 SCHEMA = """

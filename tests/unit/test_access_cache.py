@@ -1,5 +1,7 @@
 """Verified tokens are remembered, a bounded number of them, and what can change is checked each time."""
 
+import base64
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ from jwt_refresh_middleware import Issuer, MemoryStore, Verifier
 from jwt_refresh_middleware.access import MAX_TOKEN_BYTES
 from jwt_refresh_middleware.errors import TokenExpired, TokenInvalid, TokenRevoked
 from jwt_refresh_middleware.minting import Minter
+from jwt_refresh_middleware.sessions import RESERVED_CLAIMS
 from tests.rotation.support import SECRET, Clock, make_issuer
 
 from .tokens import AUD, ISS, KEYS, token, verifier
@@ -84,27 +87,46 @@ def test_no_character_of_a_token_can_be_changed(clock: Clock) -> None:
             check.verify(changed)
 
 
+def issued(clock: Clock) -> dict[str, Any]:
+    """What a minter is told of a session."""
+    now = int(clock.now)
+    times = {"issued_at": now, "expires_at": now + 900, "auth_time": now}
+    return {"subject": "ann", "session_id": "s1", "generation": 3, **times}
+
+
 def test_long_tokens_are_refused_and_never_minted(clock: Clock) -> None:
     minter = Minter(KEYS, issuer=ISS, audience=AUD)
-    times: dict[str, Any] = {"subject": "ann", "issued_at": int(clock.now), "expires_at": int(clock.now) + 900}
-    spare = MAX_TOKEN_BYTES - len(minter.mint({"x": ""}, **times))
-    longest = minter.mint({"x": "a" * (spare * 3 // 4 - 3)}, **times)
+    spare = MAX_TOKEN_BYTES - len(minter.mint({"x": ""}, **issued(clock)))
+    longest = minter.mint({"x": "a" * (spare * 3 // 4 - 3)}, **issued(clock))
     assert MAX_TOKEN_BYTES - 8 <= len(longest) <= MAX_TOKEN_BYTES
     assert verifier(clock).verify(longest).subject == "ann"
     with pytest.raises(ValueError):
-        minter.mint({"x": "a" * spare}, **times)
+        minter.mint({"x": "a" * spare}, **issued(clock))
     with pytest.raises(TokenInvalid):
         verifier(clock).verify(token(x="a" * spare))
 
 
 def test_own_claims_override_none_of_the_issuers(clock: Clock) -> None:
     minter = Minter(KEYS, issuer=ISS, audience=AUD)
-    own = {"iss": "eve", "aud": "eve", "sub": "eve", "exp": 9e9, "iat": 0, "jti": "eve"}
-    minted = minter.mint(own, subject="ann", issued_at=int(clock.now), expires_at=int(clock.now) + 1)
+    own = dict.fromkeys(RESERVED_CLAIMS, "eve") | {"exp": 9e9, "gen": 99, "tenant": "blue"}
+    minted = minter.mint(own, **issued(clock), amr=["pwd"], scope="notes:read")
     found = verifier(clock).verify(minted)
-    assert found.subject == "ann"
-    assert found.expires_at == clock.now + 1
-    assert found.token_id != "eve"
+    assert (found.subject, found.session_id, found.generation) == ("ann", "s1", 3)
+    assert found.expires_at == clock.now + 900
+    assert found.scopes == ("notes:read",)
+    assert "eve" not in found.claims.values()
+    assert (found.claims["tenant"], found.claims["amr"]) == ("blue", ["pwd"])
+
+
+@pytest.mark.parametrize("text", ['"', "\\", '","sub":"eve', "\u2028", "\U0001f511", "é"])
+def test_text_is_text_wherever_it_stands_in_a_minted_token(clock: Clock, text: str) -> None:
+    minter = Minter(KEYS, issuer=ISS, audience=AUD)
+    names = {"subject": f"s{text}", "session_id": f"i{text}", "scope": f"o{text}", "amr": [f"a{text}"]}
+    minted = minter.mint({f"n{text}": f"v{text}"}, **(issued(clock) | names))
+    payload = json.loads(base64.urlsafe_b64decode(minted.split(".")[1] + "=="))
+    expected = {"sub": f"s{text}", "sid": f"i{text}", "scope": f"o{text}", "amr": [f"a{text}"], f"n{text}": f"v{text}"}
+    assert expected.items() <= payload.items()
+    assert len(payload) == len(expected) + 7  # iss, aud, iat, exp, jti, gen, auth_time
 
 
 def test_a_lifetime_can_be_capped(clock: Clock) -> None:
