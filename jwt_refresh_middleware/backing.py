@@ -21,6 +21,10 @@ _KEEP_EXPIRED = 86_400.0
 """An expired session is kept for a day, so that its client learns ``refresh_expired``."""
 
 
+def _never() -> bool:
+    return False
+
+
 class Backing:
     """A store, and what one process knows beside it: sessions that ended, and generations that arrived.
 
@@ -28,7 +32,7 @@ class Backing:
         store: the store itself.
         revoked: sessions that ended here or elsewhere.
         acknowledgements: generations that were seen to arrive here.
-        opened_in: the event loop in which the store is open and the background task runs; None while it is closed.
+        is_running: whether the store is open and the event loop runs in which the background task lives.
     """
 
     def __init__(
@@ -45,7 +49,7 @@ class Backing:
         self.store = store
         self.revoked = RevocationList(keep_revoked)
         self.acknowledgements = Acknowledgements()
-        self.opened_in: asyncio.AbstractEventLoop | None = None
+        self.is_running: Callable[[], bool] = _never
         self._teller = teller
         self._clock = clock
         self._deadline = Deadline(timeout)
@@ -59,21 +63,21 @@ class Backing:
 
         Raises whatever the store raises.
         """
-        if self.opened_in is not asyncio.get_running_loop():
+        if not self.is_running():
             await self._opening.run(self._open)
 
     async def _open(self) -> None:
         await self.store.open()
         await self._read_feed(self._clock() - self.revoked.keep)
         self._rounds.start()
-        self.opened_in = asyncio.get_running_loop()
+        self.is_running = asyncio.get_running_loop().is_running
 
     async def close(self) -> None:
         """Write pending acknowledgements, tell the last events, close the store. Closing twice is no error."""
-        if self.opened_in is None:
+        if self.is_running is _never:
             return
         await self._rounds.stop()
-        self.opened_in = None
+        self.is_running = _never
         try:
             await self.flush()
         except StoreUnavailable:
@@ -83,7 +87,7 @@ class Backing:
 
     async def ready(self) -> SessionStore:
         """The store, opened if nobody has yet. Raises StoreUnavailable."""
-        if self.opened_in is not asyncio.get_running_loop():
+        if not self.is_running():
             await self.ask(self.open())
         return self.store
 

@@ -1,6 +1,5 @@
 """The rotation: what a refresh does, from the token that came to the pair that answers it."""
 
-from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -68,7 +67,7 @@ class Rotation:
             self._teller.tell(events.RateLimitReached(at=now, session_id=token.session_id, device=device))
             raise
         backing = self._backing
-        store = backing.store if backing.opened_in is get_running_loop() else await backing.ready()
+        store = backing.store if backing.is_running() else await backing.ready()
         if self._load_identity is None:
             won, row = await backing.ask(store.advance(self._step(token, device, now)))
             if won and row is not None:

@@ -108,9 +108,12 @@ def _transact(connection: aiosqlite.Connection, batch: Sequence[Job]) -> list[Ou
         if alone or all(kind is Kind.READ for _, kind, _ in batch):
             return [_attempt(work, database) for work, _, _ in batch]
         database.execute("BEGIN IMMEDIATE")
-        outcomes = []
+        outcomes: list[Outcome] = []
         for work, _, _ in batch:
-            outcomes.append(_attempt(work, database))
+            try:
+                outcomes.append((work(database), None))
+            except Exception as error:  # noqa: BLE001  handed to the caller whose work it is; its neighbours go on
+                outcomes.append((None, error))
             if not database.in_transaction:  # a full disk, say, rolls back by itself
                 raise outcomes[-1][1] or sqlite3.OperationalError("the transaction was rolled back")
         database.execute("COMMIT")

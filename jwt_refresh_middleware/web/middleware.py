@@ -1,6 +1,5 @@
 """The middleware: who is asking is decided here, before the app sees the request."""
 
-from asyncio import get_running_loop
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
@@ -103,7 +102,7 @@ class JWTRefreshMiddleware:
             return
         path = app_path(scope) if scope.get("root_path") else scope["path"]
         try:
-            if self._backing is not None and self._backing.opened_in is not get_running_loop():
+            if self._backing is not None and not self._backing.is_running():
                 await self._backing.ready()
             if path.startswith(self._prefix):
                 methods = self._routes.find(path)
@@ -174,7 +173,7 @@ class JWTRefreshMiddleware:
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A handshake is identified like a request; without a valid token it is refused before it is accepted."""
         try:
-            if self._backing is not None and self._backing.opened_in is not get_running_loop():
+            if self._backing is not None and not self._backing.is_running():
                 await self._backing.ready()
             self._identify(scope, app_path(scope))
         except AuthError as error:
