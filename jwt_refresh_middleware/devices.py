@@ -129,7 +129,9 @@ class DevicePolicy:
     def bindings(self, device: Device) -> tuple[str, ...]:
         """Every binding that ``device`` satisfies: its own, and those of sessions begun without agent or address."""
         agent, place = self._agent(device), self._place(device)
-        return tuple({f"{agent}\n{place}": 0, f"\n{place}": 0, f"{agent}\n": 0, "\n": 0})
+        if agent and place:
+            return (f"{agent}\n{place}", f"\n{place}", f"{agent}\n", "\n")
+        return (f"{agent}\n{place}", "\n") if agent or place else ("\n",)
 
     def same_device(self, bound: Device, seen: Device) -> bool:
         """Whether ``seen`` may be handed a repeat of what ``bound`` was given: the same agent, as compared here."""

@@ -2,8 +2,6 @@
 
 import math
 
-from .errors import RateLimited
-
 _MOST_WATCHED = 10_000
 _REPEATS_PER_ROTATION = 10  # fifty tabs that wake up together are no loop
 
@@ -16,15 +14,16 @@ class RefreshRate:
         self._rate = rate
         self._windows: dict[str, tuple[float, int]] = {}
 
-    def check(self, session_id: str, now: float) -> None:
-        """Raise :exc:`RateLimited` if this session has used up its window."""
+    def wait(self, session_id: str, now: float) -> int:
+        """Seconds until this session may be refreshed again, at least 1 if it has used up its window; else 0."""
         window = self._windows.get(session_id)
         if self._rate is None or window is None:
-            return
+            return 0
         limit, seconds = self._rate
         started, used = window
         if 0 <= now - started < seconds and used >= limit * _REPEATS_PER_ROTATION:
-            raise RateLimited(retry_after=max(1, math.ceil(started + seconds - now)))
+            return max(1, math.ceil(started + seconds - now))
+        return 0
 
     def count(self, session_id: str, now: float, *, rotation: bool) -> None:
         """Add one refresh."""

@@ -28,7 +28,9 @@ class PairWriter:
         Raises ValueError if the session's claims do not fit into a token.
         """
         issued_at = int(now)
-        expires_at = max(issued_at + 1, min(issued_at + self._access_ttl, int(session.ends_at)))
+        expires_at = issued_at + self._access_ttl
+        if expires_at > session.ends_at:
+            expires_at = max(issued_at + 1, int(session.ends_at))
         access_token = self._minter.mint(
             session.claims,
             subject=session.subject,

@@ -1,8 +1,8 @@
 """Refresh tokens: a handle and a generation, signed; one canonical string each. Nothing here touches a store."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
+from hashlib import sha256
 from hmac import compare_digest
 
 from itsdangerous import Signer
@@ -39,7 +39,7 @@ class RefreshToken:
     @staticmethod
     def of(handle: bytes, generation: int) -> "RefreshToken":
         """The token of ``handle`` at ``generation``."""
-        return _made(handle, generation, b64url_encode(hashlib.sha256(handle).digest()[:16]).decode())
+        return _made(handle, generation, b64url_encode(sha256(handle).digest()[:16]).decode("ascii"))
 
     @staticmethod
     def first() -> "RefreshToken":
@@ -64,7 +64,7 @@ class _PreparedSigner(Signer):
     """An itsdangerous signer with HMAC-SHA-256 whose state is prepared once, and whose key is used as it is."""
 
     def __init__(self, key: bytes) -> None:
-        super().__init__(key, salt=_SALT, key_derivation="none", digest_method=hashlib.sha256)
+        super().__init__(key, salt=_SALT, key_derivation="none", digest_method=sha256)
         self._state = prepared_hmac(key)
 
     def get_signature(self, value: str | bytes) -> bytes:
@@ -80,11 +80,12 @@ class RefreshSigner:
     def __init__(self, keys: KeyRing) -> None:
         """``keys``: newest first; the first signs, all of them verify."""
         self._signers = [_PreparedSigner(key.derive(_SALT)) for key in keys.keys]
+        self._newest = self._signers[0]
 
     def write(self, token: RefreshToken) -> str:
         """The one string that spells ``token`` under the newest key."""
         payload = b64url_encode(_VERSION + token.handle + token.generation.to_bytes(_GENERATION_BYTES, "big"))
-        return (payload + b"." + self._signers[0].get_signature(payload)).decode("ascii")
+        return (payload + b"." + self._newest.get_signature(payload)).decode("ascii")
 
     def read(self, text: object) -> RefreshToken:
         """The token that ``text`` spells.
@@ -101,10 +102,7 @@ class RefreshSigner:
         signed = raw[:_PAYLOAD_LENGTH]
         for signer in self._signers:
             if compare_digest(signed + b"." + signer.get_signature(signed), raw):
-                break
-        else:
-            raise RefreshInvalid
-        payload = b64url_decode(signed)
-        if payload[:1] != _VERSION:
-            raise RefreshInvalid
-        return RefreshToken.of(payload[1:33], int.from_bytes(payload[33:], "big"))
+                payload = b64url_decode(signed)
+                if payload[:1] == _VERSION:
+                    return RefreshToken.of(payload[1:33], int.from_bytes(payload[33:], "big"))
+        raise RefreshInvalid

@@ -17,6 +17,7 @@ from .values import open_twin
 
 _ATTEMPTS = 8
 """A refresh that loses a race reads again; more than two rounds have not been seen."""
+_ROTATIONS = (Verdict.ROTATE, Verdict.AHEAD)
 _GRANTED: dict[Verdict, type[events.Event]] = {
     Verdict.ROTATE: events.Rotated,
     Verdict.REPEAT: events.Repeated,
@@ -59,14 +60,11 @@ class Rotation:
 
     async def refresh(self, refresh_token: str, device: Device) -> TokenPair:
         """The new pair. Raises as :meth:`Issuer.refresh` says."""
-        token = self._pairs.signer.read(refresh_token)
-        now = self._clock()
-        try:
-            self._rate.check(token.session_id, now)
-        except RateLimited:
+        token, now, backing = self._pairs.signer.read(refresh_token), self._clock(), self._backing
+        wait = self._rate.wait(token.session_id, now)
+        if wait:
             self._teller.tell(events.RateLimitReached(at=now, session_id=token.session_id, device=device))
-            raise
-        backing = self._backing
+            raise RateLimited(retry_after=wait)
         store = backing.store if backing.is_running() else await backing.ready()
         if self._load_identity is None:
             won, row = await backing.ask(store.advance(self._step(token, device, now)))
@@ -145,13 +143,14 @@ class Rotation:
         before: Session | None = None,
     ) -> TokenPair:
         """The pair of the row's generation, which is the successor of the token that came."""
-        self._rate.count(row.id, now, rotation=verdict in (Verdict.ROTATE, Verdict.AHEAD))
-        if before is not None and before.device != row.device and before.binding != row.binding:
-            self._teller.about(events.DeviceChanged, row, device, now, before=before.device)
-        if verdict is Verdict.AHEAD and before is not None:
-            happened = {"presented": token.generation, "generation": before.generation}
-            self._teller.about(events.GenerationAhead, row, device, now, **happened)
-        elif self._teller.listened_to:
+        self._rate.count(row.id, now, rotation=verdict in _ROTATIONS)
+        if before is not None:
+            if before.device != row.device and before.binding != row.binding:
+                self._teller.about(events.DeviceChanged, row, device, now, before=before.device)
+            if verdict is Verdict.AHEAD:
+                happened = {"presented": token.generation, "generation": before.generation}
+                self._teller.about(events.GenerationAhead, row, device, now, **happened)
+        if verdict is not Verdict.AHEAD and self._teller.listened_to:
             self._teller.about(_GRANTED[verdict], row, device, now, generation=row.generation)
         if identity is not None:
             row = _now_known_as(row, identity)

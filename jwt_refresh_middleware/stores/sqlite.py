@@ -30,6 +30,7 @@ _OpenSession = open_twin(Session)
 
 SCHEMA_VERSION = 1
 _PURGE_ROWS = 1000
+_MOST_BINDINGS = 4
 _TABLE = "jwt_refresh_sessions"
 _COLUMNS = (
     "id, subject, generation, created_at, last_used_at, expires_at, ends_at, ip, user_agent, binding, scopes, claims, "
@@ -151,24 +152,25 @@ class SQLiteStore:
 
     async def advance(self, step: Advance) -> tuple[bool, Session | None]:
         """See :meth:`SessionStore.advance`."""
-        expected = (step.session_id, step.expected, step.now, *(*step.bindings, *step.bindings[:1] * 3)[:4])
-        changed: tuple[Any, ...] = (step.to, step.now, step.expires_at, step.ip)
+        session_id, to, now, allowed = step.session_id, step.to, step.now, step.bindings
+        if len(allowed) < _MOST_BINDINGS:
+            allowed += allowed[:1] * (_MOST_BINDINGS - len(allowed))
+        moved: tuple[str | None, ...] = ()
         statement = _ADVANCE
         if step.user_agent is not None or step.binding is not None:
-            statement, changed = _ADVANCE_AND_MOVE, (*changed, step.user_agent, step.binding)
+            statement, moved = _ADVANCE_AND_MOVE, (step.user_agent, step.binding)
+        values = (to, now, step.expires_at, step.ip, *moved, session_id, step.expected, now, *allowed)
 
         def work(db: sqlite3.Connection) -> tuple[bool, list[Any]]:
-            won = db.execute(statement, (*changed, *expected)).fetchall()
-            return (True, won) if won else (False, db.execute(_GET, (step.session_id,)).fetchall())
+            won = db.execute(statement, values).fetchall()
+            return (True, won) if won else (False, db.execute(_GET, (session_id,)).fetchall())
 
         group = self._group or await self._opened()
         won, rows = await group.run(work, Kind.ONE_WRITE)
-        if not rows:
-            return False, None
-        row = rows[0]
-        if won:  # what the step says itself was not read
-            row = (step.session_id, row[0], step.to, row[1], step.now, *row[2:], None, None)
-        return won, _from_row(row)
+        if won:  # what the step says itself was not read back
+            subject, created_at, expires_at, ends_at, *rest = rows[0]
+            rows = [(session_id, subject, to, created_at, now, expires_at, ends_at, *rest, None, None)]
+        return won, _from_row(rows[0]) if rows else None
 
     async def note_late(self, session_id: str, generation: int) -> bool:
         """See :meth:`SessionStore.note_late`."""
@@ -273,9 +275,15 @@ def _to_row(session: Session) -> tuple[Any, ...]:
 def _from_row(row: tuple[Any, ...]) -> Session:
     device: Device = _OpenDevice(row[7], row[8])
     device.__class__ = Device
-    scopes = tuple(row[10].split()) if row[10] else ()
-    claims = MappingProxyType(json.loads(row[11])) if row[11] else NO_CLAIMS
-    amr = tuple(row[12].split()) if row[12] else ()
-    session = _OpenSession(*row[:7], device, row[9], scopes, claims, amr, *row[13:])
+    scopes, claims, amr = row[10:13]
+    session: Session = _OpenSession(
+        *row[:7],
+        device,
+        row[9],
+        tuple(scopes.split()) if scopes else (),
+        MappingProxyType(json.loads(claims)) if claims else NO_CLAIMS,
+        tuple(amr.split()) if amr else (),
+        *row[13:],
+    )
     session.__class__ = Session
-    return session  # type: ignore[no-any-return]
+    return session

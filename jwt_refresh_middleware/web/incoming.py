@@ -70,7 +70,7 @@ class Incoming:
     async def body(self, receive: Receive) -> bytes:
         """The whole body. Raises PayloadTooLarge over 64 KiB, whatever its length was said to be."""
         announced = self.headers.get(b"content-length", b"")
-        if announced.isdigit() and len(announced) < 20 and int(announced) > MAX_BODY:
+        if len(announced) > 4 and announced.isdigit() and len(announced) < 20 and int(announced) > MAX_BODY:
             raise PayloadTooLarge
         body: bytes = b""
         while True:

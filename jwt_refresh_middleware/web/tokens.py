@@ -27,14 +27,20 @@ Authenticate = Callable[[dict[str, Any]], Awaitable[Identity | str | None]]
 FieldCase = Literal["snake", "camel"]
 
 # The answer to every login and refresh, JSON written as text: a tenth of an encoder's time.
-_ANSWER = '{"access_token":"%s","token_type":"Bearer","expires_in":%d,"scope":%s}'
-_ANSWER_WITH_REFRESH_TOKEN = _ANSWER[:-1] + ',"refresh_token":"%s","refresh_expires_in":%d}'
-_WORD = re.compile("_([a-z])")
+_ANSWER = '{"access_token":"%(access_token)s","token_type":"Bearer","expires_in":%(expires_in)d,"scope":%(scope)s}'
+_ANSWER_WITH_REFRESH_TOKEN = (
+    _ANSWER[:-1] + ',"refresh_token":"%(refresh_token)s","refresh_expires_in":%(refresh_expires_in)d}'
+)
 
 
-def camel(names: str) -> str:
+def camel(name: str) -> str:
     """``access_token`` as ``accessToken``."""
-    return _WORD.sub(lambda found: found[1].upper(), names)
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def _camel_names(answer: str) -> str:
+    return re.sub(r'"(\w+)":', lambda found: f'"{camel(found[1])}":', answer)
 
 
 class Tokens:
@@ -55,8 +61,9 @@ class Tokens:
         self._authenticate = authenticate
         self._cookie = cookie
         self._camel = field_case == "camel"
-        self._answer = camel(_ANSWER) if self._camel else _ANSWER
-        self._whole_answer = camel(_ANSWER_WITH_REFRESH_TOKEN) if self._camel else _ANSWER_WITH_REFRESH_TOKEN
+        self._answer, self._whole_answer = _ANSWER, _ANSWER_WITH_REFRESH_TOKEN
+        if self._camel:
+            self._answer, self._whole_answer = _camel_names(_ANSWER), _camel_names(_ANSWER_WITH_REFRESH_TOKEN)
         self._allowed_origins = allowed_origins
 
     async def login_route(self, request: Incoming, receive: Receive) -> Answer:
@@ -105,7 +112,7 @@ class Tokens:
             pair = await self.issuer.refresh(token, device=request.device())
         except AuthError as error:
             return form_answer(error)
-        return written_answer(200, _whole(_ANSWER_WITH_REFRESH_TOKEN, pair), VARY, _authorization(pair))
+        return _answer(_ANSWER_WITH_REFRESH_TOKEN, pair)
 
     def _presented(self, request: Incoming, fields: Mapping[str, Any]) -> tuple[str | None, bool]:
         """The one refresh token of a request, and whether the cookie brought it (then the origin was checked)."""
@@ -119,11 +126,9 @@ class Tokens:
         return by_cookie, True
 
     def _tokens(self, pair: TokenPair, *, by_cookie: bool) -> Answer:
-        if not by_cookie:
-            return written_answer(200, _whole(self._whole_answer, pair), VARY, _authorization(pair))
-        text = self._answer % (pair.access_token, pair.expires_in, json_quoted(" ".join(pair.session.scopes)))
-        cookie = self._cookie.set(pair.refresh_token, pair.refresh_expires_in)
-        return written_answer(200, text, VARY, _authorization(pair), cookie)
+        if by_cookie:
+            return _answer(self._answer, pair, self._cookie.set(pair.refresh_token, pair.refresh_expires_in))
+        return _answer(self._whole_answer, pair)
 
     def named(self, content: dict[str, Any]) -> dict[str, Any]:
         """``content`` with its names in the case that was configured."""
@@ -166,10 +171,14 @@ def _wants_body(request: Incoming) -> bool:
     return request.headers.get(b"x-token-transport") == b"body"
 
 
-def _authorization(pair: TokenPair) -> tuple[bytes, bytes]:
-    return (b"authorization", b"Bearer " + pair.access_token.encode("ascii"))
-
-
-def _whole(answer: str, pair: TokenPair) -> str:
-    scope = json_quoted(" ".join(pair.session.scopes))
-    return answer % (pair.access_token, pair.expires_in, scope, pair.refresh_token, pair.refresh_expires_in)
+def _answer(text: str, pair: TokenPair, *headers: tuple[bytes, bytes]) -> Answer:
+    """``text`` filled in. Tokens need no quoting: they are base64url, with dots."""
+    access_token = pair.access_token
+    body = text % {
+        "access_token": access_token,
+        "expires_in": pair.expires_in,
+        "scope": json_quoted(" ".join(pair.session.scopes)),
+        "refresh_token": pair.refresh_token,
+        "refresh_expires_in": pair.refresh_expires_in,
+    }
+    return written_answer(200, body, VARY, (b"authorization", b"Bearer " + access_token.encode("ascii")), *headers)

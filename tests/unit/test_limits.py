@@ -1,21 +1,18 @@
 """How often one session may be refreshed."""
 
-import pytest
-
-from jwt_refresh_middleware.errors import RateLimited
 from jwt_refresh_middleware.limits import _MOST_WATCHED, RefreshRate
 
 
 def _use(rate: RefreshRate, session: str, now: float, times: int, *, rotation: bool = True) -> None:
     for _ in range(times):
-        rate.check(session, now)
+        assert rate.wait(session, now) == 0
         rate.count(session, now, rotation=rotation)
 
 
 def _refused(rate: RefreshRate, session: str, now: float) -> int:
-    with pytest.raises(RateLimited) as caught:
-        rate.check(session, now)
-    return caught.value.retry_after
+    wait = rate.wait(session, now)
+    assert wait > 0
+    return wait
 
 
 def test_the_limit_is_reached_exactly() -> None:
@@ -28,7 +25,7 @@ def test_the_wait_is_whole_seconds_until_the_window_ends() -> None:
     rate = RefreshRate((1, 10))
     _use(rate, "s", 100.0, 1)
     assert [_refused(rate, "s", now) for now in (100.5, 105.0, 109.5, 109.999)] == [10, 5, 1, 1]
-    rate.check("s", 110.0)
+    assert rate.wait("s", 110.0) == 0
     _use(rate, "s", 110.0, 1)
     assert _refused(rate, "s", 110.0) == 10
 
@@ -46,13 +43,13 @@ def test_sessions_do_not_disturb_each_other() -> None:
     rate = RefreshRate((1, 10))
     _use(rate, "a", 0.0, 1)
     _refused(rate, "a", 0.0)
-    rate.check("b", 0.0)
+    assert rate.wait("b", 0.0) == 0
 
 
 def test_a_clock_set_back_locks_nobody_out() -> None:
     rate = RefreshRate((1, 10))
     _use(rate, "s", 1000.0, 1)
-    rate.check("s", 900.0)
+    assert rate.wait("s", 900.0) == 0
 
 
 def test_without_a_limit_nothing_is_counted() -> None:
@@ -69,5 +66,5 @@ def test_memory_is_bounded_and_windows_that_are_over_go_first() -> None:
     _refused(rate, "0", 100.0)
     rate.count("another", 100.0, rotation=True)
     assert len(rate._windows) == _MOST_WATCHED
-    rate.check("0", 100.0)
+    assert rate.wait("0", 100.0) == 0
     _refused(rate, "another", 100.0)
