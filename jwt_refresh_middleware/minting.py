@@ -1,13 +1,11 @@
 """Minting access tokens (RFC 9068)."""
 
-import secrets
-from collections.abc import Mapping, Sequence
-from typing import Any
+from secrets import token_bytes
 
 from .access import MAX_TOKEN_BYTES, usable
 from .encoding import b64url_encode, json_quoted, json_text
 from .keys import KeyRing
-from .sessions import RESERVED_CLAIMS
+from .sessions import RESERVED_CLAIMS, Session
 
 _ID_BYTES = 16
 
@@ -21,34 +19,28 @@ class Minter:
         self._header = b64url_encode(json_text(header).encode()) + b"."
         self._fixed = json_text({"iss": issuer, "aud": audience})[:-1]
 
-    def mint(
-        self,
-        own: Mapping[str, Any],
-        *,
-        subject: str,
-        issued_at: int,
-        expires_at: int,
-        session_id: str,
-        generation: int,
-        auth_time: int,
-        scope: str = "",
-        amr: Sequence[str] = (),
-    ) -> str:
-        """A signed token (RFC 9068, 2.2). ``own`` are the app's claims; the issuer's claims cannot be overridden.
+    def mint(self, session: Session, generation: int, issued_at: int, expires_at: int) -> str:
+        """A signed token (RFC 9068, 2.2) of ``session``, whose own claims cannot override the issuer's.
+
+        Args:
+            session: whose token it is.
+            generation: of the refresh token that goes with it.
+            issued_at: seconds since the epoch, claim ``iat``.
+            expires_at: seconds since the epoch, claim ``exp``.
 
         Raises:
             ValueError: the claims make the token longer than any verifier here would read.
         """
-        token_id = b64url_encode(secrets.token_bytes(_ID_BYTES)).decode("ascii")
-        more = f',"amr":{json_text(list(amr))}' if amr else ""
-        if own:
-            kept = {name: value for name, value in own.items() if name not in RESERVED_CLAIMS}
-            more += "," + json_text(kept)[1:-1] if kept else ""
+        token_id = b64url_encode(token_bytes(_ID_BYTES)).decode("ascii")
+        more = f',"amr":{json_text(list(session.amr))}' if session.amr else ""
+        if session.claims:
+            own = {name: value for name, value in session.claims.items() if name not in RESERVED_CLAIMS}
+            more += "," + json_text(own)[1:-1] if own else ""
         # The members are the same in every token: written like this they take a fifth of an encoder's time.
         payload = (
-            f'{self._fixed},"sub":{json_quoted(subject)},"iat":{issued_at},"exp":{expires_at},"jti":"{token_id}",'
-            f'"sid":{json_quoted(session_id)},"gen":{generation},"auth_time":{auth_time},"scope":{json_quoted(scope)}'
-            f"{more}}}"
+            f'{self._fixed},"sub":{json_quoted(session.subject)},"iat":{issued_at},"exp":{expires_at},'
+            f'"jti":"{token_id}","sid":{json_quoted(session.id)},"gen":{generation},'
+            f'"auth_time":{int(session.created_at)},"scope":{json_quoted(" ".join(session.scopes))}{more}}}'
         )
         signed = self._header + b64url_encode(payload.encode("ascii"))
         token = signed + b"." + b64url_encode(self._key.sign(signed))

@@ -31,20 +31,11 @@ class PairWriter:
         expires_at = issued_at + self._access_ttl
         if expires_at > session.ends_at:
             expires_at = max(issued_at + 1, int(session.ends_at))
-        access_token = self._minter.mint(
-            session.claims,
-            subject=session.subject,
-            issued_at=issued_at,
-            expires_at=expires_at,
-            session_id=session.id,
-            generation=token.generation,
-            auth_time=int(session.created_at),
-            scope=" ".join(session.scopes),
-            amr=session.amr,
-        )
-        refresh_expires_in = max(0, int(session.expires_at - now))
+        access_token = self._minter.mint(session, token.generation, issued_at, expires_at)
+        refresh_token = self.signer.write(token)
+        left = session.expires_at - now
         pair: TokenPair = _OpenPair(
-            access_token, self.signer.write(token), expires_at - issued_at, refresh_expires_in, session
+            access_token, refresh_token, expires_at - issued_at, int(left) if left > 0 else 0, session
         )
         pair.__class__ = TokenPair
         return pair

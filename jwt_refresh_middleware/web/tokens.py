@@ -26,11 +26,9 @@ from .transport import Cookie, bearer, one_token, read_fields, token_of, token_o
 Authenticate = Callable[[dict[str, Any]], Awaitable[Identity | str | None]]
 FieldCase = Literal["snake", "camel"]
 
-# The answer to every login and refresh, JSON written as text: a tenth of an encoder's time.
-_ANSWER = '{"access_token":"%(access_token)s","token_type":"Bearer","expires_in":%(expires_in)d,"scope":%(scope)s}'
-_ANSWER_WITH_REFRESH_TOKEN = (
-    _ANSWER[:-1] + ',"refresh_token":"%(refresh_token)s","refresh_expires_in":%(refresh_expires_in)d}'
-)
+# The answer to every login and refresh, JSON written as text: a tenth of an encoder's time. Tokens need no quoting.
+_ANSWER = '{"access_token":"%s","token_type":"Bearer","expires_in":%d,"scope":%s}'
+_WHOLE_ANSWER = _ANSWER[:-1] + ',"refresh_token":"%s","refresh_expires_in":%d}'
 
 
 def camel(name: str) -> str:
@@ -61,9 +59,9 @@ class Tokens:
         self._authenticate = authenticate
         self._cookie = cookie
         self._camel = field_case == "camel"
-        self._answer, self._whole_answer = _ANSWER, _ANSWER_WITH_REFRESH_TOKEN
+        self._answer, self._whole_answer = _ANSWER, _WHOLE_ANSWER
         if self._camel:
-            self._answer, self._whole_answer = _camel_names(_ANSWER), _camel_names(_ANSWER_WITH_REFRESH_TOKEN)
+            self._answer, self._whole_answer = _camel_names(_ANSWER), _camel_names(_WHOLE_ANSWER)
         self._allowed_origins = allowed_origins
 
     async def login_route(self, request: Incoming, receive: Receive) -> Answer:
@@ -112,7 +110,7 @@ class Tokens:
             pair = await self.issuer.refresh(token, device=request.device())
         except AuthError as error:
             return form_answer(error)
-        return _answer(_ANSWER_WITH_REFRESH_TOKEN, pair)
+        return _whole_answer(_WHOLE_ANSWER, pair)
 
     def _presented(self, request: Incoming, fields: Mapping[str, Any]) -> tuple[str | None, bool]:
         """The one refresh token of a request, and whether the cookie brought it (then the origin was checked)."""
@@ -126,9 +124,11 @@ class Tokens:
         return by_cookie, True
 
     def _tokens(self, pair: TokenPair, *, by_cookie: bool) -> Answer:
-        if by_cookie:
-            return _answer(self._answer, pair, self._cookie.set(pair.refresh_token, pair.refresh_expires_in))
-        return _answer(self._whole_answer, pair)
+        if not by_cookie:
+            return _whole_answer(self._whole_answer, pair)
+        text = self._answer % (pair.access_token, pair.expires_in, json_quoted(" ".join(pair.session.scopes)))
+        cookie = self._cookie.set(pair.refresh_token, pair.refresh_expires_in)
+        return written_answer(200, text, VARY, _authorization(pair), cookie)
 
     def named(self, content: dict[str, Any]) -> dict[str, Any]:
         """``content`` with its names in the case that was configured."""
@@ -171,14 +171,11 @@ def _wants_body(request: Incoming) -> bool:
     return request.headers.get(b"x-token-transport") == b"body"
 
 
-def _answer(text: str, pair: TokenPair, *headers: tuple[bytes, bytes]) -> Answer:
-    """``text`` filled in. Tokens need no quoting: they are base64url, with dots."""
-    access_token = pair.access_token
-    body = text % {
-        "access_token": access_token,
-        "expires_in": pair.expires_in,
-        "scope": json_quoted(" ".join(pair.session.scopes)),
-        "refresh_token": pair.refresh_token,
-        "refresh_expires_in": pair.refresh_expires_in,
-    }
-    return written_answer(200, body, VARY, (b"authorization", b"Bearer " + access_token.encode("ascii")), *headers)
+def _authorization(pair: TokenPair) -> tuple[bytes, bytes]:
+    return (b"authorization", b"Bearer " + pair.access_token.encode("ascii"))
+
+
+def _whole_answer(text: str, pair: TokenPair) -> Answer:
+    scope = json_quoted(" ".join(pair.session.scopes))
+    text %= (pair.access_token, pair.expires_in, scope, pair.refresh_token, pair.refresh_expires_in)
+    return written_answer(200, text, VARY, _authorization(pair))
