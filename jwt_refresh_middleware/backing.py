@@ -91,14 +91,15 @@ class Backing:
             await self.ask(self.open())
         return self.store
 
-    async def ask(self, answer: Awaitable[T]) -> T:
+    def ask(self, answer: Awaitable[T]) -> Awaitable[T]:
         """What the store answers. Whatever it raises, or if it does not answer, is one error: try again."""
-        try:
-            return await self._deadline.wait(answer)
-        except Exception as error:  # a fault of the system, whatever it is; never a reason to log anybody out
-            log.error("the session store failed: %s: %s", type(error).__name__, error)
-            self._teller.tell(events.StoreFailed(at=self._clock(), cause=type(error).__name__))
-            raise StoreUnavailable from error
+        return self._deadline.wait(answer, self._failed)
+
+    def _failed(self, error: Exception) -> StoreUnavailable:
+        """A fault of the system, whatever it is; never a reason to log anybody out."""
+        log.error("the session store failed: %s: %s", type(error).__name__, error)
+        self._teller.tell(events.StoreFailed(at=self._clock(), cause=type(error).__name__))
+        return StoreUnavailable()
 
     async def end(self, session_id: str, reason: str, subject: str | None = None) -> bool:
         """End a session, in the store and here; returns whether this call did it. Raises StoreUnavailable."""

@@ -37,8 +37,11 @@ class Deadline:
         self._overdue: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def wait(self, answer: Awaitable[T]) -> T:
-        """What ``answer`` gives. Raises TimeoutError after the time is over; not to be nested within one task."""
+    async def wait(self, answer: Awaitable[T], instead: Callable[[Exception], Exception] | None = None) -> T:
+        """What ``answer`` gives. Raises TimeoutError after the time is over; not to be nested within one task.
+
+        Any exception, that one too, is replaced by what ``instead`` makes of it.
+        """
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         assert task is not None
@@ -53,8 +56,15 @@ class Deadline:
             if task in self._overdue:
                 self._overdue.discard(task)
                 if task.uncancel() <= cancelled_before:
-                    raise TimeoutError from None
+                    late = TimeoutError()
+                    if instead is None:
+                        raise late from None
+                    raise instead(late) from late
             raise
+        except Exception as error:
+            if instead is None:
+                raise
+            raise instead(error) from error
         finally:
             self._waits.pop(task, None)
             if self._overdue and task in self._overdue:  # the answer made something else of the cancellation

@@ -61,6 +61,24 @@ def address(ip: str | None) -> str:
     return str(mapped or parsed)
 
 
+def _agent(compared: str, user_agent: str | None) -> str:
+    if compared == "off":
+        return ""
+    return agent_family(user_agent) if compared == "family" else user_agent or ""
+
+
+def _place(compared: str, ip: str | None) -> str:
+    if compared == "off":
+        return ""
+    return network(ip) if compared == "subnet" else address(ip)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _bindings(agent_compared: str, user_agent: str | None, ip_compared: str, ip: str | None) -> tuple[str, ...]:
+    agent, place = _agent(agent_compared, user_agent), _place(ip_compared, ip)
+    return tuple({f"{agent}\n{place}": 0, f"\n{place}": 0, f"{agent}\n": 0, "\n": 0})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePolicy:
     """How a session is bound to the device it began on.
@@ -113,25 +131,18 @@ class DevicePolicy:
         return cls(ip="off", user_agent="off")
 
     def _agent(self, device: Device) -> str:
-        if self.user_agent == "off":
-            return ""
-        return agent_family(device.user_agent) if self.user_agent == "family" else device.user_agent or ""
+        return _agent(self.user_agent, device.user_agent)
 
     def _place(self, device: Device) -> str:
-        if self.ip == "off":
-            return ""
-        return network(device.ip) if self.ip == "subnet" else address(device.ip)
+        return _place(self.ip, device.ip)
 
     def binding(self, device: Device) -> str:
         """What a session on ``device`` is bound to: one string, equal exactly if nothing that counts has changed."""
-        return f"{self._agent(device)}\n{self._place(device)}"
+        return self.bindings(device)[0]
 
     def bindings(self, device: Device) -> tuple[str, ...]:
         """Every binding that ``device`` satisfies: its own, and those of sessions begun without agent or address."""
-        agent, place = self._agent(device), self._place(device)
-        if agent and place:
-            return (f"{agent}\n{place}", f"\n{place}", f"{agent}\n", "\n")
-        return (f"{agent}\n{place}", "\n") if agent or place else ("\n",)
+        return _bindings(self.user_agent, device.user_agent, self.ip, device.ip)
 
     def same_device(self, bound: Device, seen: Device) -> bool:
         """Whether ``seen`` may be handed a repeat of what ``bound`` was given: the same agent, as compared here."""
