@@ -5,6 +5,8 @@ loss takes back would bring a spent token to life. The fsync that this costs is 
 transaction commits goes into the next one together (group commit).
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sqlite3

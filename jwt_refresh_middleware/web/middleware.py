@@ -1,5 +1,7 @@
 """The middleware: who is asking is decided here, before the app sees the request."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
