@@ -5,6 +5,7 @@ lenient where a gateway has to be strict, and checking is what every request pay
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -59,15 +60,8 @@ class Claims(Mapping[str, Any]):
         return f"Claims({sorted(self._claims)})"
 
 
-class _Remembered:
-    """Room on a token for what a middleware has made of it. It is no part of the value."""
-
-    __slots__ = ("companion",)
-    companion: Any
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessToken(_Remembered):
+class AccessToken:
     """A verified access token. Times are whole or fractional seconds since the epoch.
 
     Attributes:
@@ -93,6 +87,24 @@ class AccessToken(_Remembered):
 
 
 _OpenToken = open_twin(AccessToken)
+
+
+class Known:
+    """A token that passed, as its verifier remembers it.
+
+    Attributes:
+        token: what it says.
+        ends_at: when it is over, the leeway included, in seconds since the epoch.
+        companion: what a middleware has made of the token, None until then. It must not lead back here: what goes
+            round in a circle is freed by the garbage collector only, which every request would have to pay for.
+    """
+
+    __slots__ = ("companion", "ends_at", "token")
+
+    def __init__(self, token: AccessToken, ends_at: float) -> None:
+        self.token = token
+        self.ends_at = ends_at
+        self.companion: Any = None
 
 
 def usable(key: HmacKey) -> HmacKey:
@@ -150,7 +162,8 @@ class Verifier:
         self._max_lifetime = None if max_lifetime is None else seconds(max_lifetime, "max_lifetime", least=1)
         self._by_kid = {key.kid: (usable(key),) for key in self.keys.keys}
         self._headers: dict[bytes, tuple[HmacKey, ...]] = {}
-        self._cache: dict[bytes, AccessToken] = {}
+        self._cache: dict[bytes, Known] = {}
+        self._oldest_first: deque[bytes] = deque()  # a dict that is emptied from its front is slow to find it
         self.cache_size = cache_size
         self._revoked: Mapping[str | None, float] = revoked if revoked is not None else {}  # type: ignore[assignment]
 
@@ -167,9 +180,9 @@ class Verifier:
                 token = token.encode("ascii")
             except UnicodeEncodeError:
                 raise TokenInvalid from None
-        return self.recall(token) or self.examine(token)
+        return (self.recall(token) or self.examine(token)).token
 
-    def examine(self, token: bytes) -> AccessToken:
+    def examine(self, token: bytes) -> Known:
         """The full check of a token that :meth:`recall` does not know, which it knows from now on.
 
         Raises as :meth:`verify` does.
@@ -179,29 +192,30 @@ class Verifier:
             found = self._read(token, now)
         except Exception:  # noqa: BLE001  the one place that turns the unknown into a refusal, whatever it is
             raise TokenInvalid from None
-        if now >= found.expires_at + self._leeway:
+        known = Known(found, found.expires_at + self._leeway)
+        if now >= known.ends_at:
             raise TokenExpired
         if found.session_id in self._revoked:
             raise TokenRevoked
-        if len(self._cache) < self.cache_size:
-            self._cache[token] = found
-        elif self.cache_size:
-            del self._cache[next(iter(self._cache))]
-            self._cache[token] = found
-        return found
+        if self.cache_size:
+            if len(self._cache) >= self.cache_size:
+                self._cache.pop(self._oldest_first.popleft(), None)
+            self._cache[token] = known
+            self._oldest_first.append(token)
+        return known
 
-    def recall(self, token: bytes) -> AccessToken | None:
-        """The content of a token that was verified before; None if it was not, or is not remembered.
+    def recall(self, token: bytes) -> Known | None:
+        """A token that was verified before; None if it was not, or is not remembered.
 
         Raises TokenExpired and TokenRevoked as :meth:`verify` does.
         """
-        found = self._cache.get(token)
-        if found is not None:
-            if self.clock() >= found.expires_at + self._leeway:
+        known = self._cache.get(token)
+        if known is not None:
+            if self.clock() >= known.ends_at:
                 raise TokenExpired
-            if found.session_id in self._revoked:
+            if self._revoked and known.token.session_id in self._revoked:
                 raise TokenRevoked
-        return found
+        return known
 
     def _read(self, token: bytes, now: float) -> AccessToken:
         """The signature first, then everything else. Raises ValueError or TypeError."""
@@ -258,7 +272,6 @@ class Verifier:
         token = _OpenToken(
             subject, session_id, scopes, issued_at, expires_at, token_id, auth_time, generation, Claims(claims)
         )
-        token.companion = None
         token.__class__ = AccessToken
         return token  # type: ignore[no-any-return]
 

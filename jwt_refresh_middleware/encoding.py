@@ -13,6 +13,7 @@ _FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")  # what base64url does not use b
 _TO_URL = bytes.maketrans(b"+/", b"-_")
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _LAST = (_ALPHABET, b"", _ALPHABET[::16], _ALPHABET[::4])  # by length mod 4: last characters whose spare bits are zero
+_PADDING = (b"", b"", b"==", b"=")
 _BLANKS = " \t\r\n"
 
 
@@ -27,9 +28,10 @@ def b64url_decode(text: bytes) -> bytes:
     Raises:
         ValueError: ``text`` is not exactly what :func:`b64url_encode` would have written.
     """
-    if text[-1:] not in _LAST[len(text) & 3]:
+    over = len(text) & 3
+    if over and text[-1] not in _LAST[over]:
         raise ValueError("not canonical base64url")
-    return a2b_base64(text.translate(_FROM_URL) + b"==="[: -len(text) % 4], strict_mode=True)
+    return a2b_base64(text.translate(_FROM_URL) + _PADDING[over], strict_mode=True)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def json_object(raw: bytes) -> dict[str, Any]:
         # there are commas, none was dropped.
         if text.count(",") + 1 != len(value) or text.rfind("{"):
             value, _ = _scan_looking_for_duplicates(text, 0)
-        if "\\u" in text:
+        if "\\" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")  # a lone surrogate raises; so may one level too many
     except (RecursionError, StopIteration) as error:
         raise ValueError(f"not JSON: {type(error).__name__}") from None

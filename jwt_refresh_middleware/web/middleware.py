@@ -144,10 +144,13 @@ class JWTRefreshMiddleware:
         try:
             raw = bearer(headers)
             if raw is not None:
-                token = self._recall(raw) or self._examine(one_token(raw))
-                if token.generation and self._acknowledge is not None:
-                    self._acknowledge(token)
-                _, scope["user"], scope["auth"] = self._users.of(token)
+                known = self._recall(raw) or self._examine(one_token(raw))
+                if self._acknowledge is not None and known.token.generation:
+                    self._acknowledge(known.token)
+                made = known.companion
+                if made is None or made[0] is not self._users:
+                    made = self._users.of(known)
+                _, scope["user"], scope["auth"] = made
                 return
             if self._required and path not in self._public and not _is_preflight(scope):
                 raise TokenMissing(refreshable=self._cookie.came_along(headers))

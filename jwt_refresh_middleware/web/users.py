@@ -1,10 +1,12 @@
 """``request.user`` and ``request.auth``: shared by all requests with the same token, so they cannot be changed."""
 
+from __future__ import annotations
+
 from typing import Any, NoReturn
 
 from starlette.authentication import AuthCredentials, BaseUser, UnauthenticatedUser
 
-from ..access import AccessToken
+from ..access import AccessToken, Known
 from .tokens import Tokens
 
 
@@ -67,7 +69,6 @@ class Credentials(_Shared, AuthCredentials):
 
 
 # What goes around __setattr__ above; looked up once, since a new token costs four of them.
-_set_companion = AccessToken.companion.__set__
 _set_user_token = AuthenticatedUser.token.__set__  # type: ignore[attr-defined]
 _set_token = Credentials._token.__set__  # type: ignore[union-attr]
 _set_tokens = Credentials.tokens.__set__  # type: ignore[union-attr]
@@ -80,14 +81,16 @@ class Users:
         self._tokens = tokens
         self._nobody = Credentials(None, tokens)
 
-    def of(self, token: AccessToken) -> tuple["Users", AuthenticatedUser, Credentials]:
-        """Who made it (a verifier may serve several middlewares), the user, and the credentials."""
-        made: tuple[Users, AuthenticatedUser, Credentials] | None = token.companion
-        if made is None or made[0] is not self:
-            made = (self, AuthenticatedUser(token), Credentials(token, self._tokens))
-            _set_companion(token, made)
+    def of(self, known: Known) -> Made:
+        """User and credentials of a token; a verifier may serve several middlewares."""
+        token = known.token
+        known.companion = made = (self, AuthenticatedUser(token), Credentials(token, self._tokens))
         return made
 
     def nobody(self) -> tuple[UnauthenticatedUser, Credentials]:
         """User and credentials of an anonymous request."""
         return UnauthenticatedUser(), self._nobody
+
+
+Made = tuple[Users, AuthenticatedUser, Credentials]
+"""Who made the two, and the two."""
