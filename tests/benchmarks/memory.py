@@ -9,7 +9,9 @@ browser's of 111 characters; the address is IPv4.
 
 import argparse
 import asyncio
+import contextlib
 import os
+import sqlite3
 import tempfile
 
 from jwt_refresh_middleware import Device, Issuer
@@ -33,11 +35,11 @@ async def measure(sessions: int) -> None:
         def size() -> int:
             return os.path.getsize(path)
 
-        async def checkpoint() -> None:
-            await store._run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        def checkpoint() -> None:
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0, "not all was moved"
 
-        store = SQLiteStore(path)
-        async with Issuer(SECRET, store) as issuer:
+        async with Issuer(SECRET, SQLiteStore(path)) as issuer:
             sizes, tokens = {}, []
             for first in range(0, sessions, 1000):
                 logins = (
@@ -46,13 +48,13 @@ async def measure(sessions: int) -> None:
                 )
                 tokens += [pair.refresh_token for pair in await asyncio.gather(*logins)]
                 if first + 1000 in (sessions // 10, sessions):
-                    await checkpoint()
+                    checkpoint()
                     sizes[first + 1000] = size()
             slope = (sizes[sessions] - sizes[sessions // 10]) / (sessions - sessions // 10)
             for first in range(0, sessions, 1000):
                 batch = range(first, first + 1000)
                 await asyncio.gather(*(issuer.refresh(tokens[number], device=device(number)) for number in batch))
-            await checkpoint()
+            checkpoint()
             rotated = size() / sessions
     table(
         ["sessions", "bytes per session", "after rotating all once", "to reach"],
