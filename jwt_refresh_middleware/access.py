@@ -198,7 +198,7 @@ class Verifier:
         if found.session_id in self._revoked:
             raise TokenRevoked
         if self.cache_size:
-            if len(self._cache) >= self.cache_size:
+            if len(self._oldest_first) >= self.cache_size:
                 self._cache.pop(self._oldest_first.popleft(), None)
             self._cache[token] = known
             self._oldest_first.append(token)

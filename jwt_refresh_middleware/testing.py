@@ -125,6 +125,16 @@ class StoreSuite:
         assert await store.get(session.id) == moved
         assert await store.advance(step) == (False, moved)
 
+    async def test_advancing_leaves_alone_what_it_does_not_name(self, store: SessionStore) -> None:
+        session = a_session(generation=7, late=5, binding="Firefox\n")
+        await store.add(session)
+        await store.acknowledge({session.id: 6})
+        won, moved = await store.advance(a_step(session, ip=None))
+        assert won is True
+        assert moved == await store.get(session.id)
+        left = replace(session, generation=8, last_used_at=NOW + 60, expires_at=NOW + 60 + 7 * 86_400, acknowledged=6)
+        assert moved == left
+
     async def test_concurrent_advances_have_one_winner(self, store: SessionStore) -> None:
         session = a_session()
         await store.add(session)

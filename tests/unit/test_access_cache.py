@@ -26,6 +26,23 @@ def test_the_cache_is_bounded_and_answers_the_same(clock: Clock, size: int) -> N
     assert len(check._cache) == min(size, 10)
 
 
+def test_the_oldest_is_forgotten_first(clock: Clock) -> None:
+    check = verifier(clock, cache_size=3)
+    texts = [token(sub=f"user-{number}").encode() for number in range(6)]
+    for text in (*texts[:4], texts[3], *texts[4:]):
+        check.verify(text)
+    assert [check.recall(text) is not None for text in texts] == [False, False, False, True, True, True]
+
+
+def test_a_token_that_is_examined_again_keeps_the_bound(clock: Clock) -> None:
+    check = verifier(clock, cache_size=2)
+    texts = [token(sub=f"user-{number}").encode() for number in range(4)]
+    for text in (texts[0], texts[0], texts[0], *texts):
+        assert check.examine(text).token.subject.startswith("user-")
+        assert len(check._cache) <= 2
+    assert check.recall(texts[3]) is not None
+
+
 def test_what_was_refused_or_has_expired_is_not_remembered(clock: Clock) -> None:
     check = verifier(clock)
     clock.advance(901)

@@ -88,6 +88,35 @@ def test_what_json_wrote_is_read(value: dict[str, Any]) -> None:
     assert json_object(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) == value
 
 
+_BLANK = st.text(" \t\r\n", max_size=2)
+_NAMES = st.sampled_from(["a", "b", "a,b", "{", "a\\", '"', ""])  # few, so that they meet
+
+
+@st.composite
+def _objects(draw: st.DrawFn, depth: int = 2) -> tuple[str, bool]:
+    """The text of an object with blanks anywhere, and whether a name is twice in one of its objects."""
+    names, members, twice = draw(st.lists(_NAMES, max_size=4)), [], False
+    for name in names:
+        value = json.dumps(draw(st.sampled_from([1, "x,y", "}{", [1, 2], [], None])))
+        if depth and draw(st.booleans()):
+            value, inside = draw(_objects(depth - 1))
+            twice |= inside
+            value = f"[0,{value}]" if draw(st.booleans()) else value
+        members.append(f"{draw(_BLANK)}{json.dumps(name)}{draw(_BLANK)}:{draw(_BLANK)}{value}{draw(_BLANK)}")
+    return "{" + ",".join(members) + "}", twice or len(set(names)) < len(names)
+
+
+@QUICK
+@given(_objects())
+def test_an_object_is_refused_exactly_if_a_name_is_there_twice(made: tuple[str, bool]) -> None:
+    text, twice = made
+    if twice:
+        with pytest.raises(ValueError):
+            json_object(text.encode())
+    else:
+        assert json_object(text.encode()) == json.loads(text)
+
+
 @QUICK
 @given(st.binary(max_size=60) | st.text('{}[]":,0123456789eE+-.\\ u\ntrfalsnN', max_size=40).map(str.encode))
 def test_whatever_comes_is_an_object_or_a_value_error(raw: bytes) -> None:

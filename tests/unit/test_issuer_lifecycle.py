@@ -96,6 +96,46 @@ def test_one_issuer_in_two_event_loops_one_after_the_other(
     assert {"session_started", "rotated", "revoked"} <= {event.name for event in listener.events}
 
 
+def test_the_background_moves_on_when_its_loop_has_stopped(tmp_path: Path, clock: Clock) -> None:
+    """A loop that was stopped, not closed, looks alive; what ends elsewhere has to be learnt all the same."""
+    path = tmp_path / "s.db"
+    here = make_issuer(SQLiteStore(path), clock, sync_interval=SOON)
+    stopped = asyncio.new_event_loop()
+    pair = stopped.run_until_complete(here.login("ann"))
+
+    async def used_again() -> None:
+        assert len(await here.sessions("ann")) == 1
+        async with make_issuer(SQLiteStore(path), clock) as elsewhere:
+            await elsewhere.revoke(pair.session.id)
+        async with asyncio.timeout(10):
+            while pair.session.id not in here.backing.revoked.ended:
+                await asyncio.sleep(0.005)
+        await here.aclose()
+
+    asyncio.run(used_again())
+    stopped.close()
+
+
+async def test_it_serves_a_second_loop_while_its_own_runs(tmp_path: Path, clock: Clock) -> None:
+    store = SQLiteStore(tmp_path / "s.db")
+    async with make_issuer(store, clock, sync_interval=SOON) as issuer:
+        pair = await issuer.login("ann")
+
+        async def refresh() -> bool:
+            answers = await asyncio.gather(*(issuer.refresh(pair.refresh_token) for _ in range(5)))
+            return {answer.session.generation for answer in answers} == {1}
+
+        assert await asyncio.to_thread(asyncio.run, refresh())
+        assert await refresh()
+        acknowledge(issuer, await issuer.refresh(pair.refresh_token))
+
+        async def written() -> bool:
+            row = await store.get(pair.session.id)
+            return row is not None and row.acknowledged == 1
+
+        await _soon(written)
+
+
 async def _soon(condition: object) -> None:
     async with asyncio.timeout(10):
         while not await condition():  # type: ignore[operator]

@@ -1,11 +1,13 @@
 """The middleware with a verifier: checks tokens, has no store and mounts nothing but its public keys."""
 
+import gc
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, KeyRing, MemoryStore, Verifier
+from jwt_refresh_middleware.web.users import AuthenticatedUser
 
 from .asgi import LifespanRun, ask
 from .problems import assert_problem
@@ -34,6 +36,23 @@ async def test_tokens_of_the_issuer_are_good_here(service: Service) -> None:
     assert (await gateway.get("/open")).body == b"hello anonymous"
     gateway.clock.advance(900)
     assert_problem(await gateway.get("/x", tokens.access), "token_expired")
+
+
+@pytest.mark.parametrize("cache_size", [0, 1])
+async def test_a_forgotten_token_leaves_nothing_to_the_garbage_collector(service: Service, cache_size: int) -> None:
+    """A circle of references would cost every request its share of a collection."""
+    gateway = Gateway(cache_size=cache_size)
+    texts = [(await service.login()).access for _ in range(10)]
+    gc.collect()
+    gc.disable()
+    try:
+        for text in texts:
+            assert (await gateway.get("/x", text)).body == b"hello alice"
+            gateway.inner.scopes.clear()
+        users = [one for one in gc.get_objects() if type(one) is AuthenticatedUser]
+        assert len([user for user in users if user.token.subject == "alice"]) == cache_size
+    finally:
+        gc.enable()
 
 
 async def test_only_the_keys_are_mounted(service: Service) -> None:
