@@ -50,6 +50,7 @@ _MIGRATIONS = (  # one tuple of statements per version; what was released is nev
         f"CREATE INDEX {_TABLE}_revoked ON {_TABLE} (revoked_at) WHERE revoked_at IS NOT NULL",
     ),
 )
+# Plain placeholders only: newer Pythons take numbered ones for named ones, and refuse them.
 _ADD = f"INSERT INTO {_TABLE} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _GET = f"SELECT {_COLUMNS} FROM {_TABLE} WHERE id = ?"
 # What is read back is what the step does not say itself: a column read takes longer than a column written.
@@ -63,7 +64,7 @@ _ADVANCE_AND_MOVE = f"""UPDATE {_TABLE} SET generation = ?, last_used_at = ?, ex
     ip = coalesce(?, ip), user_agent = coalesce(?, user_agent), binding = coalesce(?, binding) {_IF_AS_EXPECTED}"""
 _NOTE_LATE = f"""UPDATE {_TABLE} SET late = generation
     WHERE id = ? AND generation = ? AND acknowledged < generation AND revoked_at IS NULL"""
-_ACKNOWLEDGE = f"UPDATE {_TABLE} SET acknowledged = ?1 WHERE id = ?2 AND acknowledged < ?1 AND revoked_at IS NULL"
+_ACKNOWLEDGE = f"UPDATE {_TABLE} SET acknowledged = ? WHERE id = ? AND acknowledged < ? AND revoked_at IS NULL"
 _REVOKE = f"UPDATE {_TABLE} SET revoked_at = ?, revoked_reason = ? WHERE id = ? AND revoked_at IS NULL"
 _REVOKE_SUBJECT = f"""UPDATE {_TABLE} SET revoked_at = ?, revoked_reason = ?
     WHERE subject = ? AND id IS NOT ? AND revoked_at IS NULL RETURNING id, expires_at"""
@@ -180,8 +181,8 @@ class SQLiteStore:
 
     async def acknowledge(self, generations: Mapping[str, int]) -> None:
         """See :meth:`SessionStore.acknowledge`."""
-        pairs = [(generation, session_id) for session_id, generation in generations.items()]
-        await self._run(lambda db: db.executemany(_ACKNOWLEDGE, pairs).close(), Kind.WRITES)
+        rows = [(generation, session_id, generation) for session_id, generation in generations.items()]
+        await self._run(lambda db: db.executemany(_ACKNOWLEDGE, rows).close(), Kind.WRITES)
 
     async def revoke(self, session_id: str, *, reason: str, now: float) -> bool:
         """See :meth:`SessionStore.revoke`."""
