@@ -62,6 +62,7 @@ async function start() {
       location.replace("/login");
       return;
     }
+    byId("main").hidden = byId("logout").hidden = false; // not before: a stranger would see it flash by
     const me = await ask();
     byId("who").textContent = me.username;
     await startNotes(complain);
