@@ -3,7 +3,7 @@
 import json
 import re
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
 PASSWORD = "correct horse battery"
@@ -186,11 +186,23 @@ def log_out_and_in_again(laptop: Device) -> None:
     assert laptop.context.cookies() == []
     laptop.page.go_back()
     expect(laptop.page.locator("#notes > li")).to_have_count(0)
-    laptop.page.goto(laptop.address)
-    expect(laptop.page).to_have_url(f"{laptop.address}/login")
+    a_stranger_sees_nothing_of_the_page(laptop)
     laptop.enter("ada")
     laptop.is_in("ada")
     expect(laptop.page.locator("#notes > li")).to_have_count(1)
+
+
+def a_stranger_sees_nothing_of_the_page(laptop: Device) -> None:
+    held: list[Route] = []
+    laptop.page.route("**/auth/refresh", lambda route: held.append(route))  # noqa: PLW0108  a bound method of a list will not do
+    with laptop.page.expect_request("**/auth/refresh"):
+        laptop.page.goto(laptop.address, wait_until="commit")
+    expect(laptop.page.locator(".brand")).to_be_visible()
+    for part in ("main", "logout"):
+        expect(laptop.page.locator(f"#{part}[hidden]")).to_have_count(1)
+    held[0].continue_()
+    expect(laptop.page).to_have_url(f"{laptop.address}/login")
+    laptop.page.unroute("**/auth/refresh")
 
 
 def delete_the_account(laptop: Device) -> None:
