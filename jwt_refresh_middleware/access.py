@@ -20,7 +20,7 @@ from .encoding import b64url_decode, b64url_encode, json_object
 from .errors import TokenExpired, TokenInvalid, TokenRevoked
 from .keys import HmacKey, KeyRing, key_ring
 from .sessions import are_clean, is_clean
-from .values import open_twin, seconds
+from .values import quick, seconds
 
 MAX_TOKEN_BYTES = 8192
 """Longer tokens are refused unread; servers cut request headers at 8 KiB to 64 KiB."""
@@ -86,7 +86,7 @@ class AccessToken:
     claims: Mapping[str, Any]
 
 
-_OpenToken = open_twin(AccessToken)
+_access_token = quick(AccessToken)
 
 
 class Known:
@@ -269,11 +269,9 @@ class Verifier:
         ):
             _refuse()
         scopes = tuple(scope.split())
-        token = _OpenToken(
+        return _access_token(
             subject, session_id, scopes, issued_at, expires_at, token_id, auth_time, generation, Claims(claims)
         )
-        token.__class__ = AccessToken
-        return token  # type: ignore[no-any-return]
 
     def _is_listed(self, audience: object) -> bool:
         return type(audience) is list and all(type(member) is str for member in audience) and self.audience in audience

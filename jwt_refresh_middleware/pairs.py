@@ -4,9 +4,9 @@ from .keys import KeyRing
 from .minting import Minter
 from .refresh import RefreshSigner, RefreshToken
 from .sessions import Session, TokenPair
-from .values import open_twin
+from .values import quick
 
-_OpenPair = open_twin(TokenPair)
+_pair = quick(TokenPair)
 
 
 class PairWriter:
@@ -34,8 +34,4 @@ class PairWriter:
         access_token = self._minter.mint(session, token.generation, issued_at, expires_at)
         refresh_token = self.signer.write(token)
         left = session.expires_at - now
-        pair: TokenPair = _OpenPair(
-            access_token, refresh_token, expires_at - issued_at, int(left) if left > 0 else 0, session
-        )
-        pair.__class__ = TokenPair
-        return pair
+        return _pair(access_token, refresh_token, expires_at - issued_at, int(left) if left > 0 else 0, session)

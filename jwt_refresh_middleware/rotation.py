@@ -13,7 +13,7 @@ from .pairs import PairWriter
 from .refresh import RefreshToken
 from .sessions import Device, Identity, Session, TokenPair, Verdict, judge
 from .stores.base import Advance
-from .values import open_twin
+from .values import quick
 
 _ATTEMPTS = 8
 """A refresh that loses a race reads again; more than two rounds have not been seen."""
@@ -25,7 +25,7 @@ _GRANTED: dict[Verdict, type[events.Event]] = {
     Verdict.AHEAD: events.GenerationAhead,
 }
 
-_OpenAdvance = open_twin(Advance)
+_advance = quick(Advance)
 
 LoadIdentity = Callable[[str], Awaitable[Identity | None]]
 
@@ -114,11 +114,7 @@ class Rotation:
     def _step(self, token: RefreshToken, device: Device, now: float) -> Advance:
         """The compare-and-swap of the usual case: blind, on what the token says."""
         expected, bindings, end = token.generation, self._policy.bindings(device), now + self._refresh_ttl
-        step: Advance = _OpenAdvance(
-            token.session_id, expected, expected + 1, bindings, now, end, device.ip, None, None
-        )
-        step.__class__ = Advance
-        return step
+        return _advance(token.session_id, expected, expected + 1, bindings, now, end, device.ip, None, None)
 
     def _step_from(self, row: Session, token: RefreshToken, device: Device, now: float) -> Advance:
         """The same on top of a row that was read: whatever of the device may have changed moves along."""

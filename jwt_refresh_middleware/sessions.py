@@ -28,6 +28,8 @@ RESERVED_CLAIMS = frozenset(  # RFC 7519, 4.1; RFC 9068, 2.2; RFC 7800, 3.1
     }
 )
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, 3.3: scope-token
+MAX_USER_AGENT = 255
+"""Characters of a ``User-Agent`` that are kept."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 
@@ -67,8 +69,8 @@ class Device:
     user_agent: str | None = None
 
     def __post_init__(self) -> None:
-        if self.user_agent is not None and len(self.user_agent) > 255:
-            object.__setattr__(self, "user_agent", self.user_agent[:255])
+        if self.user_agent is not None and len(self.user_agent) > MAX_USER_AGENT:
+            object.__setattr__(self, "user_agent", self.user_agent[:MAX_USER_AGENT])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """Values: lengths of time that are checked, and frozen values made fast where thousands a second are made."""
 
+from collections.abc import Callable
 from dataclasses import fields, make_dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def seconds(value: timedelta, name: str, *, least: float, most: float = float("inf")) -> float:
@@ -14,12 +17,16 @@ def seconds(value: timedelta, name: str, *, least: float, most: float = float("i
     return length
 
 
-def open_twin(cls: type) -> Any:
-    """A class with the fields of ``cls``, positional and not frozen: fill one, then set its ``__class__`` to ``cls``.
+def quick(cls: type[T]) -> Callable[..., T]:
+    """What makes values of ``cls`` from all its fields in order, six times as fast as ``cls`` itself.
 
-    ``cls`` is a frozen, slotted dataclass. Its own ``__init__`` has to go around its own ``__setattr__`` for every
-    field, which takes six times as long. A ``__post_init__`` is not called: the values must be as it leaves them.
+    ``cls`` is a frozen, slotted dataclass: its own ``__init__`` goes around its own ``__setattr__`` for every field.
+    Here an object that is not frozen is filled, and becomes a ``cls`` then. Defaults are not known and a
+    ``__post_init__`` of ``cls`` is not called: the values must be as it leaves them.
     """
-    return make_dataclass(
-        f"_Open{cls.__name__}", [field.name for field in fields(cls)], slots=True, bases=cls.__bases__
-    )
+
+    def become(self: Any) -> None:
+        self.__class__ = cls
+
+    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    return make_dataclass(cls.__name__, names, slots=True, bases=cls.__bases__, namespace={"__post_init__": become})

@@ -110,10 +110,7 @@ def _transact(connection: aiosqlite.Connection, batch: Sequence[Job]) -> list[Ou
         database.execute("BEGIN IMMEDIATE")
         outcomes: list[Outcome] = []
         for work, _, _ in batch:
-            try:
-                outcomes.append((work(database), None))
-            except Exception as error:  # noqa: BLE001  handed to the caller whose work it is; its neighbours go on
-                outcomes.append((None, error))
+            outcomes.append(_attempt(work, database))
             if not database.in_transaction:  # a full disk, say, rolls back by itself
                 raise outcomes[-1][1] or sqlite3.OperationalError("the transaction was rolled back")
         database.execute("COMMIT")

@@ -21,14 +21,14 @@ import aiosqlite
 from ..concurrency import SingleFlight
 from ..encoding import json_text
 from ..sessions import NO_CLAIMS, Device, Session
-from ..values import open_twin
+from ..values import quick
 from .base import Advance
 from .group_commit import GroupCommit, Kind
 
 T = TypeVar("T")
 
-_OpenDevice = open_twin(Device)
-_OpenSession = open_twin(Session)
+_device = quick(Device)
+_session = quick(Session)
 
 SCHEMA_VERSION = 1
 _PURGE_ROWS = 1000
@@ -276,17 +276,13 @@ def _to_row(session: Session) -> tuple[Any, ...]:
 
 
 def _from_row(row: tuple[Any, ...]) -> Session:
-    device: Device = _OpenDevice(row[7], row[8])
-    device.__class__ = Device
     scopes, claims, amr = row[10:13]
-    session: Session = _OpenSession(
+    return _session(
         *row[:7],
-        device,
+        _device(row[7], row[8]),
         row[9],
         tuple(scopes.split()) if scopes else (),
         MappingProxyType(json.loads(claims)) if claims else NO_CLAIMS,
         tuple(amr.split()) if amr else (),
         *row[13:],
     )
-    session.__class__ = Session
-    return session

@@ -6,13 +6,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from ..errors import CrossOrigin, PayloadTooLarge, UnsupportedMediaType
-from ..sessions import Device
-from ..values import open_twin
+from ..sessions import MAX_USER_AGENT, Device
+from ..values import quick
 from .transport import single
 
 MAX_BODY = 64 * 1024
 
-_OpenDevice = open_twin(Device)
+_device = quick(Device)
 
 
 class Incoming:
@@ -38,9 +38,8 @@ class Incoming:
         """Where the request came from: the server's own view of the client, and the ``User-Agent``."""
         client = self.scope.get("client")
         agent = self.headers.get(b"user-agent")
-        device: Device = _OpenDevice(client[0] if client else None, agent[:255].decode("latin-1") if agent else None)
-        device.__class__ = Device
-        return device
+        user_agent = agent[:MAX_USER_AGENT].decode("latin-1") if agent else None
+        return _device(client[0] if client else None, user_agent)
 
     def own_origin(self) -> str | None:
         """The origin of the request itself, from the scheme and the one Host header; never from a URL made of them."""

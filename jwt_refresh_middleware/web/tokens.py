@@ -27,8 +27,8 @@ Authenticate = Callable[[dict[str, Any]], Awaitable[Identity | str | None]]
 FieldCase = Literal["snake", "camel"]
 
 # The answer to every login and refresh, JSON written as text: a tenth of an encoder's time. Tokens need no quoting.
-_ANSWER = '{"access_token":"%s","token_type":"Bearer","expires_in":%d,"scope":%s}'
-_WHOLE_ANSWER = _ANSWER[:-1] + ',"refresh_token":"%s","refresh_expires_in":%d}'
+_BESIDE_COOKIE = '{"access_token":"%(access)s","token_type":"Bearer","expires_in":%(access_life)d,"scope":%(scope)s}'
+_IN_BODY = _BESIDE_COOKIE[:-1] + ',"refresh_token":"%(refresh)s","refresh_expires_in":%(refresh_life)d}'
 
 
 def camel(name: str) -> str:
@@ -59,9 +59,8 @@ class Tokens:
         self._authenticate = authenticate
         self._cookie = cookie
         self._camel = field_case == "camel"
-        self._answer, self._whole_answer = _ANSWER, _WHOLE_ANSWER
-        if self._camel:
-            self._answer, self._whole_answer = _camel_names(_ANSWER), _camel_names(_WHOLE_ANSWER)
+        self._beside_cookie = _camel_names(_BESIDE_COOKIE) if self._camel else _BESIDE_COOKIE
+        self._in_body = _camel_names(_IN_BODY) if self._camel else _IN_BODY
         self._allowed_origins = allowed_origins
 
     async def login_route(self, request: Incoming, receive: Receive) -> Answer:
@@ -110,7 +109,7 @@ class Tokens:
             pair = await self.issuer.refresh(token, device=request.device())
         except AuthError as error:
             return form_answer(error)
-        return _whole_answer(_WHOLE_ANSWER, pair)
+        return _pair_answer(_IN_BODY, pair)
 
     def _presented(self, request: Incoming, fields: Mapping[str, Any]) -> tuple[str | None, bool]:
         """The one refresh token of a request, and whether the cookie brought it (then the origin was checked)."""
@@ -124,11 +123,10 @@ class Tokens:
         return by_cookie, True
 
     def _tokens(self, pair: TokenPair, *, by_cookie: bool) -> Answer:
-        if not by_cookie:
-            return _whole_answer(self._whole_answer, pair)
-        text = self._answer % (pair.access_token, pair.expires_in, json_quoted(" ".join(pair.session.scopes)))
-        cookie = self._cookie.set(pair.refresh_token, pair.refresh_expires_in)
-        return written_answer(200, text, VARY, _authorization(pair), cookie)
+        if by_cookie:
+            cookie = self._cookie.set(pair.refresh_token, pair.refresh_expires_in)
+            return _pair_answer(self._beside_cookie, pair, cookie)
+        return _pair_answer(self._in_body, pair)
 
     def named(self, content: dict[str, Any]) -> dict[str, Any]:
         """``content`` with its names in the case that was configured."""
@@ -171,11 +169,13 @@ def _wants_body(request: Incoming) -> bool:
     return request.headers.get(b"x-token-transport") == b"body"
 
 
-def _authorization(pair: TokenPair) -> tuple[bytes, bytes]:
-    return (b"authorization", b"Bearer " + pair.access_token.encode("ascii"))
-
-
-def _whole_answer(text: str, pair: TokenPair) -> Answer:
-    scope = json_quoted(" ".join(pair.session.scopes))
-    text %= (pair.access_token, pair.expires_in, scope, pair.refresh_token, pair.refresh_expires_in)
-    return written_answer(200, text, VARY, _authorization(pair))
+def _pair_answer(text: str, pair: TokenPair, *headers: tuple[bytes, bytes]) -> Answer:
+    content = {
+        "access": pair.access_token,
+        "access_life": pair.expires_in,
+        "scope": json_quoted(" ".join(pair.session.scopes)),
+        "refresh": pair.refresh_token,
+        "refresh_life": pair.refresh_expires_in,
+    }
+    authorization = (b"authorization", b"Bearer " + pair.access_token.encode("ascii"))
+    return written_answer(200, text % content, VARY, authorization, *headers)
