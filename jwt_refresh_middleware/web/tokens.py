@@ -26,7 +26,7 @@ from .transport import Cookie, bearer, one_token, read_fields, token_of, token_o
 Authenticate = Callable[[dict[str, Any]], Awaitable[Identity | str | None]]
 FieldCase = Literal["snake", "camel"]
 
-# The answer to every login and refresh, JSON written as text: a tenth of an encoder's time. Tokens need no quoting.
+# The answer to every login and refresh, JSON written as text: a third of an encoder's time. Tokens need no quoting.
 _BESIDE_COOKIE = '{"access_token":"%(access)s","token_type":"Bearer","expires_in":%(access_life)d,"scope":%(scope)s}'
 _IN_BODY = _BESIDE_COOKIE[:-1] + ',"refresh_token":"%(refresh)s","refresh_expires_in":%(refresh_life)d}'
 
