@@ -33,5 +33,5 @@ class PairWriter:
             expires_at = max(issued_at + 1, int(session.ends_at))
         access_token = self._minter.mint(session, token.generation, issued_at, expires_at)
         refresh_token = self.signer.write(token)
-        left = session.expires_at - now
-        return _pair(access_token, refresh_token, expires_at - issued_at, int(left) if left > 0 else 0, session)
+        left = max(0, int(session.expires_at - now))
+        return _pair(access_token, refresh_token, expires_at - issued_at, left, session)
