@@ -1,6 +1,6 @@
 """Refreshes per second over ASGI on SQLite with ``synchronous=FULL``, against the bare storage statement.
 
-``python -m tests.benchmarks.refresh [--rounds 5] [--seconds 1] [--sessions 10000]``
+``python -m tests.benchmarks.refresh [--rounds 15] [--seconds 0.5] [--sessions 10000]``
 
 floor: ``UPDATE … RETURNING`` through aiosqlite, one call per rotation, no HTTP, no tokens. Ours: ``POST /auth/refresh``
 with a JSON body through the whole middleware. Each worker owns its sessions and always presents the newest token, so
@@ -173,15 +173,15 @@ async def measure_forged(path: str, rounds: int) -> None:
     )
 
 
-def main(rounds: int = 5, seconds: float = 1.0, sessions: int = 10_000) -> None:
+def main(rounds: int = 15, seconds: float = 0.5, sessions: int = 10_000) -> None:
     banner(f"Refreshes on SQLite, synchronous=FULL, {rounds} rounds x {seconds:g} s", "aiosqlite", "itsdangerous")
     asyncio.run(measure(rounds, seconds, sessions))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--sessions", type=int, default=10_000)
     arguments = parser.parse_args()
     main(arguments.rounds, arguments.seconds, arguments.sessions)
