@@ -35,6 +35,9 @@ _LAST_DATE = 253_402_300_800  # the year 10000: later is no date (RFC 7519, 2: N
 _NUMBERS = frozenset({int, float})  # not bool, which is an int to isinstance()
 _KNOWN_HEADERS = 64
 
+BEARER = b"Bearer "
+"""What stands before a token in an ``Authorization`` header (RFC 6750, 2.1)."""
+
 _HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
 
 
@@ -94,17 +97,20 @@ class Known:
 
     Attributes:
         token: what it says.
+        session_id: the session it belongs to.
         ends_at: when it is over, the leeway included, in seconds since the epoch.
-        companion: what a middleware has made of the token, None until then. It must not lead back here: what goes
-            round in a circle is freed by the garbage collector only, which every request would have to pay for.
+        companion: who has made something of the token, and what; a middleware fills it. It must not lead back here:
+            what goes round in a circle is freed by the garbage collector only, which every request would have to pay
+            for.
     """
 
-    __slots__ = ("companion", "ends_at", "token")
+    __slots__ = ("companion", "ends_at", "session_id", "token")
 
     def __init__(self, token: AccessToken, ends_at: float) -> None:
         self.token = token
+        self.session_id = token.session_id
         self.ends_at = ends_at
-        self.companion: Any = None
+        self.companion: tuple[Any, ...] = (None,)
 
 
 def usable(key: HmacKey) -> HmacKey:
@@ -121,6 +127,11 @@ class Verifier:
 
     A token that passed is remembered (at most ``cache_size`` of them), so that seeing it again costs one dictionary
     look-up; its expiry and its session's end are checked every time. Create it once and keep it.
+
+    Attributes:
+        remembered: tokens that passed, by the ``Authorization`` header that carries them, to the letter: a middleware
+            finds a known token there without taking the header apart. Whoever does must ask what :meth:`recall` asks.
+        revoked: ended sessions by id.
     """
 
     # Longer than 40 lines: every option is written once, with its default and what it means.
@@ -162,10 +173,10 @@ class Verifier:
         self._max_lifetime = None if max_lifetime is None else seconds(max_lifetime, "max_lifetime", least=1)
         self._by_kid = {key.kid: (usable(key),) for key in self.keys.keys}
         self._headers: dict[bytes, tuple[HmacKey, ...]] = {}
-        self._cache: dict[bytes, Known] = {}
+        self.remembered: dict[bytes, Known] = {}
         self._oldest_first: deque[bytes] = deque()  # a dict that is emptied from its front is slow to find it
         self.cache_size = cache_size
-        self._revoked: Mapping[str | None, float] = revoked if revoked is not None else {}  # type: ignore[assignment]
+        self.revoked: Mapping[str | None, float] = revoked if revoked is not None else {}  # type: ignore[assignment]
 
     def verify(self, token: str | bytes) -> AccessToken:
         """The verified content of a token.
@@ -195,13 +206,14 @@ class Verifier:
         known = Known(found, found.expires_at + self._leeway)
         if now >= known.ends_at:
             raise TokenExpired
-        if found.session_id in self._revoked:
+        if known.session_id in self.revoked:
             raise TokenRevoked
         if self.cache_size:
             if len(self._oldest_first) >= self.cache_size:
-                self._cache.pop(self._oldest_first.popleft(), None)
-            self._cache[token] = known
-            self._oldest_first.append(token)
+                self.remembered.pop(self._oldest_first.popleft(), None)
+            header = BEARER + token
+            self.remembered[header] = known
+            self._oldest_first.append(header)
         return known
 
     def recall(self, token: bytes) -> Known | None:
@@ -209,11 +221,11 @@ class Verifier:
 
         Raises TokenExpired and TokenRevoked as :meth:`verify` does.
         """
-        known = self._cache.get(token)
+        known = self.remembered.get(BEARER + token)
         if known is not None:
             if self.clock() >= known.ends_at:
                 raise TokenExpired
-            if self._revoked and known.token.session_id in self._revoked:
+            if known.session_id in self.revoked:
                 raise TokenRevoked
         return known
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..access import Verifier
+from ..access import Known, Verifier
 from ..errors import AuthError, TokenError, TokenMissing
 from ..issuer import Issuer
 from .lifespan import Lifespan
@@ -67,10 +67,12 @@ class JWTRefreshMiddleware:
             raise ValueError(f"field_case is snake or camel, not {field_case!r}")
         self.app = app
         self._backing = issuer.backing if issuer is not None else None
-        self._verifier = issuer.verifier if issuer is not None else verifier
-        assert self._verifier is not None
-        self._recall = self._verifier.recall
-        self._examine = self._verifier.examine
+        checks = issuer.verifier if issuer is not None else verifier
+        assert checks is not None
+        self._verifier = checks
+        self._clock = self._verifier.clock
+        self._revoked = self._verifier.revoked
+        self._remembered: Callable[[bytes | None], Known | None] = self._verifier.remembered.get  # type: ignore[assignment]
         self._acknowledge = issuer.acknowledge if issuer is not None else None
         self._cookie = cookie or Cookie()
         self._public = PublicPaths(public)
@@ -97,23 +99,28 @@ class JWTRefreshMiddleware:
             login=authenticate is not None,
         )
 
+    # Each call costs every request: so a token that was seen before is recognised here, by its whole header. Whatever
+    # is not plainly in order goes the long way, where it is judged.
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection: identify, then the app. With a known token nothing is awaited before the app."""
         if scope["type"] != "http":
             await self._other(scope, receive, send)
             return
-        path = app_path(scope) if scope.get("root_path") else scope["path"]
-        try:
-            if self._backing is not None and not self._backing.is_running():
-                await self._backing.ready()
-            if path.startswith(self._prefix):
-                methods = self._routes.find(path)
-                if methods is not None and not _is_preflight(scope):
-                    await self._routes.answer(methods, scope, receive, send)
-                    return
-            self._identify(scope, path)
-        except AuthError as error:
-            await self._problems.answer(error)(scope, send)
+        credentials = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                credentials = value if credentials is None else b""
+        known = self._remembered(credentials)
+        if (
+            known is not None
+            and known.companion[0] is self._users
+            and known.ends_at > self._clock()
+            and known.session_id not in self._revoked
+            and self._prefix not in scope["path"]
+            and (self._backing is None or self._backing.is_running())
+        ):
+            _, scope["user"], scope["auth"] = known.companion
+        elif not await self._admit(scope, receive, send):
             return
         started = False
         held: Held | None = None
@@ -138,18 +145,36 @@ class JWTRefreshMiddleware:
             if held is not None:
                 await held.release()
 
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Identify the request; False if it was answered here: refused, or by one of our routes."""
+        path = app_path(scope) if scope.get("root_path") else scope["path"]
+        try:
+            if self._backing is not None and not self._backing.is_running():
+                await self._backing.ready()
+            if path.startswith(self._prefix):
+                methods = self._routes.find(path)
+                if methods is not None and not _is_preflight(scope):
+                    await self._routes.answer(methods, scope, receive, send)
+                    return False
+            self._identify(scope, path)
+        except AuthError as error:
+            await self._problems.answer(error)(scope, send)
+            return False
+        return True
+
     def _identify(self, scope: Scope, path: str) -> None:
         """Set ``scope["user"]`` and ``scope["auth"]``, or raise: only what is public or optional may be anonymous."""
         headers = scope["headers"]
         try:
             raw = bearer(headers)
             if raw is not None:
-                known = self._recall(raw) or self._examine(one_token(raw))
-                if self._acknowledge is not None and known.token.generation:
-                    self._acknowledge(known.token)
+                token = one_token(raw)
+                known = self._verifier.recall(token) or self._verifier.examine(token)
                 made = known.companion
-                if made is None or made[0] is not self._users:
+                if made[0] is not self._users:
                     made = self._users.of(known)
+                    if self._acknowledge is not None:
+                        self._acknowledge(known.token)
                 _, scope["user"], scope["auth"] = made
                 return
             if self._required and path not in self._public and not _is_preflight(scope):

@@ -23,7 +23,7 @@ def test_the_cache_is_bounded_and_answers_the_same(clock: Clock, size: int) -> N
     texts = [token(sub=f"user-{number}") for number in range(10)]
     for _ in range(3):
         assert [check.verify(text).subject for text in texts] == [f"user-{number}" for number in range(10)]
-    assert len(check._cache) == min(size, 10)
+    assert len(check.remembered) == min(size, 10)
 
 
 def test_the_oldest_is_forgotten_first(clock: Clock) -> None:
@@ -39,7 +39,7 @@ def test_a_token_that_is_examined_again_keeps_the_bound(clock: Clock) -> None:
     texts = [token(sub=f"user-{number}").encode() for number in range(4)]
     for text in (texts[0], texts[0], texts[0], *texts):
         assert check.examine(text).token.subject.startswith("user-")
-        assert len(check._cache) <= 2
+        assert len(check.remembered) <= 2
     assert check.recall(texts[3]) is not None
 
 
@@ -49,7 +49,7 @@ def test_what_was_refused_or_has_expired_is_not_remembered(clock: Clock) -> None
     for text, error in ((token(), TokenExpired), (token(aud="others"), TokenInvalid), ("a.b.c", TokenInvalid)):
         with pytest.raises(error):
             check.verify(text)
-    assert not check._cache
+    assert not check.remembered
 
 
 def test_a_remembered_token_expires(clock: Clock) -> None:
