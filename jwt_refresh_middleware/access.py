@@ -130,7 +130,7 @@ class Verifier:
 
     Attributes:
         remembered: tokens that passed, by the ``Authorization`` header that carries them, to the letter: a middleware
-            finds a known token there without taking the header apart. Whoever does must ask what :meth:`recall` asks.
+            finds a known token there without taking the header apart. Whoever does must ask what :meth:`known` asks.
         revoked: ended sessions by id.
     """
 
@@ -191,19 +191,29 @@ class Verifier:
                 token = token.encode("ascii")
             except UnicodeEncodeError:
                 raise TokenInvalid from None
-        return (self.recall(token) or self.examine(token)).token
+        return self.known(BEARER + token).token
 
-    def examine(self, token: bytes) -> Known:
-        """The full check of a token that :meth:`recall` does not know, which it knows from now on.
+    def known(self, credentials: bytes) -> Known:
+        """What is known of a token, by ``BEARER`` and the token: remembered, or found out now by the full check.
 
         Raises as :meth:`verify` does.
         """
+        known = self.remembered.get(credentials)
+        if known is None:
+            return self._examine(credentials)
+        if self.clock() >= known.ends_at:
+            raise TokenExpired
+        if known.session_id in self.revoked:
+            raise TokenRevoked
+        return known
+
+    def _examine(self, credentials: bytes) -> Known:
         now = self.clock()
         try:
-            found = self._read(token, now)
+            token = self._read(credentials[len(BEARER) :], now)
         except Exception:  # noqa: BLE001  the one place that turns the unknown into a refusal, whatever it is
             raise TokenInvalid from None
-        known = Known(found, found.expires_at + self._leeway)
+        known = Known(token, token.expires_at + self._leeway)
         if now >= known.ends_at:
             raise TokenExpired
         if known.session_id in self.revoked:
@@ -211,22 +221,8 @@ class Verifier:
         if self.cache_size:
             if len(self._oldest_first) >= self.cache_size:
                 self.remembered.pop(self._oldest_first.popleft(), None)
-            header = BEARER + token
-            self.remembered[header] = known
-            self._oldest_first.append(header)
-        return known
-
-    def recall(self, token: bytes) -> Known | None:
-        """A token that was verified before; None if it was not, or is not remembered.
-
-        Raises TokenExpired and TokenRevoked as :meth:`verify` does.
-        """
-        known = self.remembered.get(BEARER + token)
-        if known is not None:
-            if self.clock() >= known.ends_at:
-                raise TokenExpired
-            if known.session_id in self.revoked:
-                raise TokenRevoked
+            self.remembered[credentials] = known
+            self._oldest_first.append(credentials)
         return known
 
     def _read(self, token: bytes, now: float) -> AccessToken:

@@ -16,7 +16,7 @@ from .problems import Problems
 from .routes import Routes
 from .sending import Held
 from .tokens import Authenticate, FieldCase, Tokens
-from .transport import Cookie, bearer, one_token
+from .transport import Cookie, bearer, single
 from .users import Users
 
 _CLOSE_CODE = 4401
@@ -99,28 +99,34 @@ class JWTRefreshMiddleware:
             login=authenticate is not None,
         )
 
-    # Each call costs every request: so a token that was seen before is recognised here, by its whole header. Whatever
-    # is not plainly in order goes the long way, where it is judged.
+    # Longer than 40 lines: every call costs every request, so a token that was seen before is recognised here, by its
+    # whole header, and what wraps send is here. What is not plainly in order goes the long way, where it is judged.
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection: identify, then the app. With a known token nothing is awaited before the app."""
         if scope["type"] != "http":
             await self._other(scope, receive, send)
             return
-        credentials = None
+        authorization = None
         for name, value in scope["headers"]:
             if name == b"authorization":
-                credentials = value if credentials is None else b""
-        known = self._remembered(credentials)
-        if (
-            known is not None
-            and known.companion[0] is self._users
-            and known.ends_at > self._clock()
-            and known.session_id not in self._revoked
-            and self._prefix not in scope["path"]
-            and (self._backing is None or self._backing.is_running())
-        ):
-            _, scope["user"], scope["auth"] = known.companion
-        elif not await self._admit(scope, receive, send):
+                authorization = value if authorization is None else b""
+        known = self._remembered(authorization)
+        ordinary = self._prefix not in scope["path"] and (self._backing is None or self._backing.is_running())
+        try:
+            if (
+                ordinary
+                and known is not None
+                and known.companion[0] is self._users
+                and known.ends_at > self._clock()
+                and known.session_id not in self._revoked
+            ):
+                _, scope["user"], scope["auth"] = known.companion
+            elif not ordinary and await self._answered(scope, receive, send):
+                return
+            else:
+                self._identify(scope, authorization)
+        except AuthError as error:
+            await self._problems.answer(error)(scope, send)
             return
         started = False
         held: Held | None = None
@@ -145,31 +151,22 @@ class JWTRefreshMiddleware:
             if held is not None:
                 await held.release()
 
-    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Identify the request; False if it was answered here: refused, or by one of our routes."""
-        path = app_path(scope) if scope.get("root_path") else scope["path"]
-        try:
-            if self._backing is not None and not self._backing.is_running():
-                await self._backing.ready()
-            if path.startswith(self._prefix):
-                methods = self._routes.find(path)
-                if methods is not None and not _is_preflight(scope):
-                    await self._routes.answer(methods, scope, receive, send)
-                    return False
-            self._identify(scope, path)
-        except AuthError as error:
-            await self._problems.answer(error)(scope, send)
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Whether the request is for a route of ours, which has answered it then. Opens the store if nobody has yet."""
+        if self._backing is not None and not self._backing.is_running():
+            await self._backing.ready()
+        methods = self._routes.find(app_path(scope))
+        if methods is None or _is_preflight(scope):
             return False
+        await self._routes.answer(methods, scope, receive, send)
         return True
 
-    def _identify(self, scope: Scope, path: str) -> None:
+    def _identify(self, scope: Scope, authorization: bytes | None) -> None:
         """Set ``scope["user"]`` and ``scope["auth"]``, or raise: only what is public or optional may be anonymous."""
-        headers = scope["headers"]
         try:
-            raw = bearer(headers)
-            if raw is not None:
-                token = one_token(raw)
-                known = self._verifier.recall(token) or self._verifier.examine(token)
+            credentials = bearer(authorization)
+            if credentials is not None:
+                known = self._verifier.known(credentials)
                 made = known.companion
                 if made[0] is not self._users:
                     made = self._users.of(known)
@@ -177,12 +174,15 @@ class JWTRefreshMiddleware:
                         self._acknowledge(known.token)
                 _, scope["user"], scope["auth"] = made
                 return
-            if self._required and path not in self._public and not _is_preflight(scope):
-                raise TokenMissing(refreshable=self._cookie.came_along(headers))
+            if self._required and not self._is_public(scope):
+                raise TokenMissing(refreshable=self._cookie.came_along(scope["headers"]))
         except TokenError:
-            if path not in self._public and not _is_preflight(scope):
+            if not self._is_public(scope):
                 raise
         scope["user"], scope["auth"] = self._users.nobody()
+
+    def _is_public(self, scope: Scope) -> bool:
+        return app_path(scope) in self._public or _is_preflight(scope)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -205,7 +205,7 @@ class JWTRefreshMiddleware:
         try:
             if self._backing is not None and not self._backing.is_running():
                 await self._backing.ready()
-            self._identify(scope, app_path(scope))
+            self._identify(scope, single(scope["headers"]).get(b"authorization"))
         except AuthError as error:
             await receive()
             if "websocket.http.response" in scope.get("extensions", {}):

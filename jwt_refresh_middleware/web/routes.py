@@ -15,7 +15,7 @@ from .answers import Answer, empty_answer, json_answer, length
 from .incoming import Incoming
 from .problems import VARY, Problems
 from .tokens import Tokens
-from .transport import Cookie, bearer, one_token
+from .transport import Cookie, bearer
 
 Handler = Callable[[Incoming, Receive], Awaitable[Answer]]
 
@@ -78,11 +78,10 @@ class Routes:
 
     def _require_token(self, request: Incoming) -> tuple[Tokens, AccessToken]:
         assert self._tokens is not None
-        headers = request.scope["headers"]
-        raw = bearer(headers)
-        if raw is None:
-            raise TokenMissing(refreshable=self._cookie.came_along(headers))
-        token = self._verifier.verify(one_token(raw))
+        credentials = bearer(request.headers.get(b"authorization"))
+        if credentials is None:
+            raise TokenMissing(refreshable=self._cookie.came_along(request.scope["headers"]))
+        token = self._verifier.known(credentials).token
         self._tokens.issuer.acknowledge(token)
         return self._tokens, token
 

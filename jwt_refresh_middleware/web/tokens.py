@@ -21,7 +21,7 @@ from ..sessions import Identity, TokenPair
 from .answers import Answer, json_answer, written_answer
 from .incoming import Incoming
 from .problems import VARY, Problems, form_answer
-from .transport import Cookie, bearer, one_token, read_fields, token_of, token_of_form
+from .transport import Cookie, bearer, read_fields, token_of, token_of_form
 
 Authenticate = Callable[[dict[str, Any]], Awaitable[Identity | str | None]]
 FieldCase = Literal["snake", "camel"]
@@ -159,8 +159,8 @@ class Tokens:
     def _access_token(self, request: Incoming) -> AccessToken | None:
         """The access token of the request if it is valid; anything else does not count here."""
         try:
-            raw = bearer(request.scope["headers"])
-            return self.issuer.verifier.verify(one_token(raw)) if raw is not None else None
+            credentials = bearer(request.headers.get(b"authorization"))
+            return self.issuer.verifier.known(credentials).token if credentials is not None else None
         except TokenError:
             return None
 

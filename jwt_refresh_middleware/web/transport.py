@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
+from ..access import BEARER
 from ..encoding import json_object
 from ..errors import (
     InvalidRequest,
@@ -112,37 +113,26 @@ def single(headers: RawHeaders) -> dict[bytes, bytes]:
     return found
 
 
-def bearer(headers: RawHeaders) -> bytes | None:
-    """What stands behind ``Bearer`` in the ``Authorization`` header; None without one, or with another scheme.
+def bearer(authorization: bytes | None) -> bytes | None:
+    """The one spelling of an ``Authorization`` header: ``BEARER`` and the token. None without one or of another scheme.
+
+    The scheme may come in any case, and blanks around the token are dropped: servers differ in stripping them.
 
     Raises:
-        TokenMalformed: two headers, or no token (RFC 6750, 2.1).
+        TokenMalformed: no token, or several, separated by blanks or commas (RFC 6750, 2.1); an empty header, as which
+            two headers count.
     """
-    value = None
-    for name, content in headers:
-        if name == b"authorization":
-            if value is not None:
-                raise TokenMalformed
-            value = content
-    if value is None:
+    if authorization is None:
         return None
-    if value[:7] != b"Bearer " and value[:7].lower() != b"bearer ":
-        if not value.strip(b" \t") or (value[:6].lower() == b"bearer" and b" " not in value):
+    scheme = authorization[:7]
+    if scheme != BEARER and scheme.lower() != b"bearer ":
+        if not authorization.strip(b" \t") or (scheme[:6].lower() == b"bearer" and _SPACE not in authorization):
             raise TokenMalformed
         return None
-    return value[7:]
-
-
-def one_token(credentials: bytes) -> bytes:
-    """The token in what :func:`bearer` found, without the blanks around it (servers differ in stripping them).
-
-    Raises:
-        TokenMalformed: none, or several, separated by blanks or commas.
-    """
-    token = credentials.strip(b" \t")
+    token = authorization[7:].strip(b" \t")
     if not token or _SPACE in token or _COMMA in token or _TAB in token:
         raise TokenMalformed
-    return token
+    return authorization if scheme == BEARER and len(token) + 7 == len(authorization) else BEARER + token
 
 
 def read_fields(kind: Literal["json", "form", "none"], body: bytes) -> dict[str, Any]:
