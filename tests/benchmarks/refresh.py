@@ -2,7 +2,8 @@
 
 ``python -m tests.benchmarks.refresh [--rounds 15] [--seconds 0.5] [--sessions 10000]``
 
-floor: ``UPDATE … RETURNING`` through aiosqlite, one call per rotation, no HTTP, no tokens. Ours: ``POST /auth/refresh``
+floor: ``UPDATE … RETURNING`` through aiosqlite, one call per rotation, no HTTP, no tokens: the row as one would write it
+by hand, with the hash of the current and the last token, and indexes to list a subject's sessions and to purge. Ours: ``POST /auth/refresh``
 with a JSON body through the whole middleware. Each worker owns its sessions and always presents the newest token, so
 every call must succeed (checked). Floor and ours take turns within each round; the median of the ratios is printed.
 The second table is a forged token: right shape, wrong signature.
@@ -29,11 +30,15 @@ from .common import SECRET, App, banner, median, physical_limit, post, scope, ta
 DEVICE = Incoming(scope(None)).device()  # where the refreshes come from, too
 CLIENTS = (1, 32, 256)
 TARGETS = {1: 0.6, 32: 2.5, 256: 2.5}
-SCHEMA = """
-CREATE TABLE floor (id BLOB PRIMARY KEY, subject TEXT NOT NULL, generation INTEGER NOT NULL, expires REAL NOT NULL)
-WITHOUT ROWID
-"""
-ROTATE = "UPDATE floor SET generation = generation + 1, expires = ? WHERE id = ? AND generation = ? RETURNING subject"
+SCHEMA = (
+    """CREATE TABLE floor (id BLOB PRIMARY KEY, subject TEXT NOT NULL, hash BLOB NOT NULL, hash_before BLOB,
+    generation INTEGER NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX floor_subject ON floor (subject)",
+    "CREATE INDEX floor_expires_at ON floor (expires_at)",
+)
+ROTATE = """UPDATE floor SET hash_before = hash, hash = ?, generation = generation + 1, expires_at = ?
+    WHERE id = ? AND hash = ? AND expires_at > ? RETURNING subject, generation"""
+LIFETIME = 7 * 86_400
 
 Worker = Callable[[int, int], AsyncIterator[None]]
 
@@ -54,19 +59,22 @@ async def floor_worker(path: str, sessions: int) -> tuple[Worker, aiosqlite.Conn
     connection = await aiosqlite.connect(path, isolation_level=None)
     await connection.execute_fetchall("PRAGMA journal_mode = WAL")
     await connection.execute_fetchall("PRAGMA synchronous = FULL")
-    await connection.execute_fetchall(SCHEMA)
+    for statement in SCHEMA:
+        await connection.execute_fetchall(statement)
     ids = [secrets.token_bytes(16) for _ in range(sessions)]
-    rows = [(ident, f"user-{number // 4}", 0, 0.0) for number, ident in enumerate(ids)]
+    hashes = [secrets.token_bytes(32) for _ in range(sessions)]
+    now = int(time.time())
+    rows = [(ids[n], f"user-{n // 4}", hashes[n], None, 0, now + LIFETIME + n) for n in range(sessions)]
     await connection.execute_fetchall("BEGIN")
-    await connection.executemany("INSERT INTO floor VALUES (?, ?, ?, ?)", rows)
+    await connection.executemany("INSERT INTO floor VALUES (?, ?, ?, ?, ?, ?)", rows)
     await connection.commit()
-    generations = [0] * sessions
 
     async def work(worker: int, workers: int) -> AsyncIterator[None]:
         async for number in own(worker, workers, sessions):
-            values = (time.time(), ids[number], generations[number])
+            now, fresh = int(time.time()), secrets.token_bytes(32)
+            values = (fresh, now + LIFETIME, ids[number], hashes[number], now)
             assert list(await connection.execute_fetchall(ROTATE, values)), "the floor lost a rotation"
-            generations[number] += 1
+            hashes[number] = fresh
             yield
 
     return work, connection
