@@ -4,8 +4,8 @@
 
 warm: 500 tokens in turn, seen before. cold: the same, with the cache of verified tokens switched off. Each round starts
 a server process for each app, since two runs of one program differ by some percent, and loads one at a time; the median
-of the rounds' ratios is printed. h11 runs on asyncio, httptools on uvloop (group ``bench``), which is where the ratio is
-hardest to keep: the bare app is four times as fast there.
+of the rounds' ratios is printed. h11 runs on asyncio, httptools on uvloop (group ``bench``): there the bare app is
+three times as fast, and its share is hardest to keep.
 
 A virtual machine whose idle processors halt at once, or sleep deeply, adds to a ratio what no app can change: the later
 an answer comes, the more often the load generator sleeps and has to be woken. The kernel's default is to look for

@@ -2,10 +2,12 @@
 
 ``python -m tests.benchmarks.refresh [--rounds 15] [--seconds 0.5] [--sessions 10000]``
 
-floor: ``UPDATE … RETURNING`` through aiosqlite, one call per rotation, no HTTP, no tokens: the row as one would write it
-by hand, with the hash of the current and the last token, and indexes to list a subject's sessions and to purge. Ours: ``POST /auth/refresh``
-with a JSON body through the whole middleware. Each worker owns its sessions and always presents the newest token, so
-every call must succeed (checked). Floor and ours take turns within each round; the median of the ratios is printed.
+floor: ``UPDATE … RETURNING`` through aiosqlite, one call per rotation, no HTTP, no tokens. The row is what one would
+write by hand: the hashes of the current and the last token, and indexes to list a subject's sessions and to purge.
+Ours: ``POST /auth/refresh`` with a JSON body through the whole middleware. Each worker owns its sessions and always
+presents the newest token, so every call must succeed (checked). Floor and ours take turns within each round; the median
+of the ratios is printed.
+
 The second table is a forged token: right shape, wrong signature.
 """
 
