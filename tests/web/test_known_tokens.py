@@ -102,3 +102,15 @@ async def test_middlewares_that_share_an_issuer_do_not_share_their_settings() ->
                 reply = await ask(app, "POST", "/in", headers=headers)
                 assert reply.one("set-cookie").startswith(f"__Host-{name}=")
             assert (await ask(apps[2], "GET", "/x", headers=headers)).body == b"hello bob"
+
+
+async def test_what_requests_with_one_token_share_cannot_be_changed(service: Service, known: Tokens) -> None:
+    scope = service.inner.scopes[0]
+    for shared in (scope["user"], scope["auth"]):
+        with pytest.raises(AttributeError, match=r"request\.state"):
+            shared.tenant = "mine"
+    with pytest.raises(AttributeError):
+        scope["user"].token = None
+    scope["auth"].scopes.append("admin")
+    await service.get_in(known)
+    assert service.inner.scopes[1]["auth"].scopes == ["authenticated", "read", "write"]
