@@ -7,9 +7,9 @@ a server process for each app, since two runs of one program differ by some perc
 of the rounds' ratios is printed. h11 runs on asyncio, httptools on uvloop (group ``bench``): there the bare app is
 three times as fast, and its share is hardest to keep.
 
-A virtual machine whose idle processors halt at once, or sleep deeply, adds to a ratio what no app can change: the later
-an answer comes, the more often the load generator sleeps and has to be woken. The kernel's default is to look for
-work for 200 us first (``/sys/module/haltpoll/parameters/guest_halt_poll_ns``); what the machine does is printed.
+Where the idle processors of a virtual machine halt at once, a microsecond in an app costs more than a microsecond: most
+likely since the load generator then sleeps more often and the server has to wake it. The kernel's default is to look
+for work for 200 us first (``/sys/module/haltpoll/parameters/guest_halt_poll_ns``); what the machine does is printed.
 """
 
 import argparse
