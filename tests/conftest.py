@@ -1,8 +1,31 @@
 """What holds for all tests: in CI none may be skipped, since a skipped test would hide a missing part."""
 
 import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+
+from jwt_refresh_middleware import SessionStore
+
+from .kinds import Servers, make_store
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Database servers that all tests share, started when the first test needs them."""
+    with Servers() as started:
+        yield started
+
+
+@pytest.fixture
+async def store(kind: str, servers: Servers) -> AsyncIterator[SessionStore]:
+    """An empty store of the ``kind`` that the test is parametrized with; not opened yet."""
+    if reason := Servers.missing(kind):
+        pytest.skip(reason)
+    made = make_store(kind, servers.url(kind), secrets.token_hex(4))
+    yield made
+    await made.close()
 
 
 @pytest.hookimpl(trylast=True)
