@@ -2,6 +2,7 @@
 
 from .access import AccessToken, Verifier
 from .devices import DevicePolicy
+from .feed import RevocationFeed
 from .issuer import Issuer
 from .keys import KeyRing
 from .sessions import Device, Identity, Session, TokenPair
@@ -21,6 +22,7 @@ __all__ = [
     "JWTRefreshMiddleware",
     "KeyRing",
     "MemoryStore",
+    "RevocationFeed",
     "Session",
     "SessionStore",
     "TokenPair",

@@ -11,7 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
 from hmac import compare_digest
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
@@ -122,6 +122,22 @@ def usable(key: HmacKey) -> HmacKey:
     return key
 
 
+class Feed(Protocol):
+    """What a verifier and its middleware need of a :class:`RevocationFeed`."""
+
+    ended: Mapping[str, float]
+    is_running: Callable[[], bool]
+
+    async def open(self) -> None:
+        """Load what ended and go on learning."""
+
+    async def ready(self) -> object:
+        """Open it, if nobody has yet. Raises StoreUnavailable."""
+
+    async def close(self) -> None:
+        """Stop learning."""
+
+
 class Verifier:
     """Checks access tokens with keys only: no I/O, no await.
 
@@ -132,6 +148,7 @@ class Verifier:
         remembered: tokens that passed, by the ``Authorization`` header that carries them, to the letter: a middleware
             finds a known token there without taking the header apart. Whoever does must ask what :meth:`known` asks.
         revoked: ended sessions by id.
+        feed: where they come from, None if nobody is asked; a middleware opens and closes it.
     """
 
     # Longer than 40 lines: every option is written once, with its default and what it means.
@@ -146,6 +163,7 @@ class Verifier:
         max_lifetime: timedelta | None = None,
         cache_size: int = 4096,
         revoked: Mapping[str, float] | None = None,
+        feed: Feed | None = None,
     ) -> None:
         """Precompute everything that can be.
 
@@ -157,7 +175,9 @@ class Verifier:
             clock: seconds since the epoch.
             max_lifetime: refuse tokens whose ``exp`` is further from ``iat``. Default: no limit.
             cache_size: how many verified tokens are remembered; 0 for none.
-            revoked: ended sessions by id, looked up at every check. Default: none.
+            revoked: ended sessions by id, looked up at every check. Default: those of the feed.
+            feed: a :class:`RevocationFeed`, so that ended sessions are known here too. Default: none, and an access
+                token is good until it expires.
 
         Raises:
             ValueError: a weak or unsuitable key, an empty issuer or audience, a leeway out of range.
@@ -176,7 +196,10 @@ class Verifier:
         self.remembered: dict[bytes, Known] = {}
         self._oldest_first: deque[bytes] = deque()  # a dict that is emptied from its front is slow to find it
         self.cache_size = cache_size
-        self.revoked: Mapping[str | None, float] = revoked if revoked is not None else {}  # type: ignore[assignment]
+        self.feed = feed
+        if revoked is None:
+            revoked = feed.ended if feed is not None else {}
+        self.revoked: Mapping[str | None, float] = revoked  # type: ignore[assignment]
 
     def verify(self, token: str | bytes) -> AccessToken:
         """The verified content of a token.

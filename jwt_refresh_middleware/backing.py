@@ -9,13 +9,11 @@ from .acknowledgements import Acknowledgements
 from .background import EventTeller, Rounds, log
 from .concurrency import Deadline, SingleFlight
 from .errors import StoreUnavailable
-from .revocation import RevocationList
+from .feed import RevocationFeed
 from .stores.base import SessionStore
 
 T = TypeVar("T")
 
-_FEED_OVERLAP = 30.0
-"""Seconds that each look at the revocations goes back: a slow commit or another clock hides nothing."""
 _PURGE_EVERY = 60
 _KEEP_EXPIRED = 86_400.0
 """An expired session is kept for a day, so that its client learns ``refresh_expired``."""
@@ -30,7 +28,7 @@ class Backing:
 
     Attributes:
         store: the store itself.
-        revoked: sessions that ended here or elsewhere.
+        feed: sessions that ended here or elsewhere.
         acknowledgements: generations that were seen to arrive here.
         is_running: whether the store is open and the event loop runs in which the background task lives.
     """
@@ -40,22 +38,23 @@ class Backing:
         store: SessionStore,
         teller: EventTeller,
         *,
-        keep_revoked: float,
+        feed: RevocationFeed,
+        access_ttl: float,
         clock: Callable[[], float],
         sync_interval: float,
         timeout: float,
     ) -> None:
-        """All times in seconds. ``keep_revoked``: how long an access token of an ended session may still live."""
+        """All times in seconds. ``feed``: of the same store; ``access_ttl``: the longest life of an access token."""
         self.store = store
-        self.revoked = RevocationList(keep_revoked)
+        self.feed = feed
         self.acknowledgements = Acknowledgements()
         self.is_running: Callable[[], bool] = _never
         self._teller = teller
         self._clock = clock
         self._deadline = Deadline(timeout)
+        self._keep_expired = max(_KEEP_EXPIRED, access_ttl)
         self._rounds = Rounds(self._round, sync_interval)
         self._opening = SingleFlight()
-        self._feed_from = 0.0
         self._round_number = 0
 
     async def open(self) -> None:
@@ -68,7 +67,7 @@ class Backing:
 
     async def _open(self) -> None:
         await self.store.open()
-        await self._read_feed(self._clock() - self.revoked.keep)
+        await self.feed.follow()
         self._rounds.start()
         self.is_running = asyncio.get_running_loop().is_running
 
@@ -76,8 +75,9 @@ class Backing:
         """Write pending acknowledgements, tell the last events, close the store. Closing twice is no error."""
         if self.is_running is _never:
             return
-        await self._rounds.stop()
         self.is_running = _never
+        await self._rounds.stop()
+        await self.feed.leave()
         try:
             await self.flush()
         except StoreUnavailable:
@@ -120,7 +120,7 @@ class Backing:
         return sum(expires_at > now for _, expires_at in ended)
 
     def _ended(self, session_id: str, reason: str, subject: str | None, now: float) -> None:
-        self.revoked.add(session_id, now)
+        self.feed.add(session_id, now)
         self._teller.tell(events.Revoked(at=now, subject=subject, session_id=session_id, reason=reason))
 
     async def flush(self) -> None:
@@ -134,18 +134,8 @@ class Backing:
                 raise
 
     async def _round(self) -> None:
-        """Each second: tell the store what arrived here, learn what ended elsewhere, now and then clean up."""
-        try:
-            await self._read_feed(self._feed_from)
-        finally:  # a store that cannot be written to may well be read, and the other way round
-            await self.flush()
-        self.revoked.prune(self._clock())
+        """Each second: tell the store what arrived here, and now and then clean up."""
+        await self.flush()
         self._round_number += 1
         if self._round_number % _PURGE_EVERY == 0:
-            before = self._clock() - max(_KEEP_EXPIRED, self.revoked.keep)
-            await self._deadline.wait(self.store.purge(before))
-
-    async def _read_feed(self, since: float) -> None:
-        now = self._clock()
-        self.revoked.update(await self._deadline.wait(self.store.revocations(since)))
-        self._feed_from = now - _FEED_OVERLAP
+            await self._deadline.wait(self.store.purge(self._clock() - self._keep_expired))

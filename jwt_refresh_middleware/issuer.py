@@ -11,6 +11,7 @@ from .background import EventTeller
 from .backing import Backing
 from .devices import DevicePolicy
 from .errors import RefreshInvalid
+from .feed import RevocationFeed
 from .keys import KeyRing, key_ring
 from .pairs import PairWriter
 from .refresh import RefreshToken
@@ -25,6 +26,7 @@ class Issuer:
 
     Attributes:
         verifier: checks access tokens with the same keys, and refuses those of sessions that ended.
+        feed: the sessions that ended, here or elsewhere; its ``status()`` says how far this process is behind.
         backing: the store, and what this process knows beside it.
         clock: seconds since the epoch.
     """
@@ -79,16 +81,20 @@ class Issuer:
         self._reauth_after = seconds(reauth_after, "reauth_after", least=1)
         life = int(seconds(access_ttl, "access_ttl", least=1))
         self._events = EventTeller(on_event)
+        longest = timedelta(seconds=life + MAX_LEEWAY)
+        self.feed = RevocationFeed(
+            store, access_ttl=longest, interval=sync_interval, timeout=store_timeout, clock=clock
+        )
         self.backing = Backing(
             store,
             self._events,
-            keep_revoked=life + MAX_LEEWAY,
+            feed=self.feed,
+            access_ttl=longest.total_seconds(),
             clock=clock,
             sync_interval=seconds(sync_interval, "sync_interval", least=0.01),
             timeout=seconds(store_timeout, "store_timeout", least=0.001),
         )
-        ended = self.backing.revoked.ended
-        self.verifier = Verifier(keys, issuer=issuer, audience=audience, clock=clock, revoked=ended)
+        self.verifier = Verifier(keys, issuer=issuer, audience=audience, clock=clock, revoked=self.feed.ended)
         self._pairs = PairWriter(keys, issuer=issuer, audience=self.verifier.audience, access_ttl=life)
         self._rotation = Rotation(
             self.backing,

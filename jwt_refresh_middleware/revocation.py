@@ -21,12 +21,14 @@ class RevocationList:
         """Refuse access tokens of this session from now on."""
         self._ended.setdefault(session_id, at)
 
-    def update(self, feed: Iterable[tuple[str, float]]) -> int:
-        """Take over what a store reports, and return how many entries were new."""
-        before = len(self._ended)
+    def update(self, feed: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
+        """Take over what a store reports, and return what of it was new."""
+        new = []
         for session_id, at in feed:
-            self._ended.setdefault(session_id, at)
-        return len(self._ended) - before
+            if session_id not in self._ended:
+                self._ended[session_id] = at
+                new.append((session_id, at))
+        return new
 
     def prune(self, now: float) -> None:
         """Forget the sessions of which no access token can be alive at ``now``."""

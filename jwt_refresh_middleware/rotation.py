@@ -168,7 +168,7 @@ class Rotation:
             found = {"presented": token.generation, "generation": row.generation}
             self._teller.about(events.ReuseDetected, row, device, now, **found)
         if verdict is Verdict.REVOKED:
-            self._backing.revoked.add(row.id, row.revoked_at or now)
+            self._backing.feed.add(row.id, row.revoked_at or now)
         else:
             await self._backing.end(row.id, "reuse" if verdict is Verdict.REUSE else "device", subject=row.subject)
         return RefreshInvalid(session_over=True)

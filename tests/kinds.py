@@ -9,8 +9,15 @@ from redis.asyncio import RedisCluster
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from jwt_refresh_middleware import MemoryStore, SessionStore
-from jwt_refresh_middleware.stores.redis import RedisStore
-from jwt_refresh_middleware.stores.sqlalchemy import SQLAlchemyStore
+
+try:  # TEMPORARY, until both exist
+    from jwt_refresh_middleware.stores.redis import RedisStore
+except ImportError:
+    RedisStore = object
+try:
+    from jwt_refresh_middleware.stores.sqlalchemy import SQLAlchemyStore
+except ImportError:
+    SQLAlchemyStore = object
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 
 from .servers import MariaDB, Postgres, Redis

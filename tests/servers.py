@@ -89,12 +89,19 @@ class DatabaseServer:
     def start(self) -> None:
         """Start with the data that there are; returns when the server answers."""
         self.process = subprocess.Popen(
-            self.command(), cwd=self.directory, stdout=self._log, stderr=self._log, start_new_session=True, **self._user()
+            self.command(),
+            cwd=self.directory,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+            **self._user(),
         )
         deadline = time.monotonic() + _PATIENCE
         while not self.is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.command()[0]} did not start:\n{(self.directory / 'log').read_text()[-2000:]}")
+                raise RuntimeError(
+                    f"{self.command()[0]} did not start:\n{(self.directory / 'log').read_text()[-2000:]}"
+                )
             time.sleep(0.02)
 
     def kill(self) -> None:
@@ -287,7 +294,13 @@ class MariaDB(DatabaseServer):
 
     def prepare(self) -> None:
         install = program("mariadb-install-db") or ""
-        self.run(install, "--no-defaults", f"--datadir={self.directory}/data", "--skip-test-db", "--auth-root-authentication-method=normal")
+        self.run(
+            install,
+            "--no-defaults",
+            f"--datadir={self.directory}/data",
+            "--skip-test-db",
+            "--auth-root-authentication-method=normal",
+        )
         (self.directory / "setup.sql").write_text(
             "CREATE DATABASE IF NOT EXISTS tests;\nCREATE USER IF NOT EXISTS tests@127.0.0.1;\n"
             "GRANT ALL ON *.* TO tests@127.0.0.1;\n"
@@ -295,8 +308,20 @@ class MariaDB(DatabaseServer):
 
     def command(self) -> list[str]:
         place = [f"--datadir={self.directory}/data", f"--port={self.port}", f"--socket={self.directory}/socket"]
-        bounds = ["--bind-address=127.0.0.1", "--skip-name-resolve", f"--pid-file={self.directory}/pid", "--max-connections=400"]
-        return [program("mariadbd") or "", "--no-defaults", *place, *bounds, f"--init-file={self.directory}/setup.sql", *self.options]
+        bounds = [
+            "--bind-address=127.0.0.1",
+            "--skip-name-resolve",
+            f"--pid-file={self.directory}/pid",
+            "--max-connections=400",
+        ]
+        return [
+            program("mariadbd") or "",
+            "--no-defaults",
+            *place,
+            *bounds,
+            f"--init-file={self.directory}/setup.sql",
+            *self.options,
+        ]
 
     def is_ready(self) -> bool:
         try:

@@ -1,8 +1,8 @@
 """The contract of a session store. Its docstrings are the specification; ``testing.StoreSuite`` proves a store."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..sessions import Session
 
@@ -36,13 +36,42 @@ class Advance:
     binding: str | None = None
 
 
+class RevocationSource(Protocol):
+    """The part of a store that a feed of revocations needs. None of it writes."""
+
+    async def open(self) -> None:
+        """As in :meth:`SessionStore.open`."""
+
+    async def close(self) -> None:
+        """As in :meth:`SessionStore.close`."""
+
+    async def revocations(self, since: float) -> list[tuple[str, float]]:
+        """As in :meth:`SessionStore.revocations`."""
+        ...
+
+
+@runtime_checkable
+class PushedRevocations(Protocol):
+    """What a store may have beside its contract: it tells of the end of a session at once."""
+
+    def watch(self) -> AsyncGenerator[list[tuple[str, float]], None]:
+        """``(id, revoked_at)`` of sessions as they end, by any process.
+
+        The first value comes as soon as nothing is missed any more; who watches then reads :meth:`revocations` for
+        what was before. An empty list says that the connection lives and nothing was missed; one comes at least each
+        second. Raises when the connection is lost, or has been silent for a few seconds.
+        """
+        ...
+
+
 class SessionStore(Protocol):
     """Keeps sessions.
 
     Missing is an outcome, an exception is a fault of the system: whatever a method raises is answered with 503, and
     the client's token stays good. A method that returned has made its effect durable; one that raised has had its
-    whole effect or none. The time is always an argument (seconds since the epoch), a store has no clock of its own.
-    All methods may be called concurrently, from any number of processes.
+    whole effect or none on each session it is about. The time is always an argument (seconds since the epoch), a store
+    has no clock of its own. All methods may be called concurrently, from any number of processes. A store may have
+    :class:`PushedRevocations` as well.
     """
 
     async def open(self) -> None:

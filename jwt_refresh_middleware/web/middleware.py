@@ -45,7 +45,8 @@ class JWTRefreshMiddleware:
         Args:
             app: any ASGI app.
             issuer: logs people in and checks tokens; its store opens and closes with the app.
-            verifier: instead of an issuer, for a gateway: checks tokens and mounts no routes but its public keys.
+            verifier: instead of an issuer, for a gateway: checks tokens and mounts no routes but its public keys. If it
+                has a feed, that opens and closes with the app.
             authenticate: ``async (credentials) -> Identity | str | None``; mounts ``POST {prefix}/login``.
             public: paths that need no token: exact, or ending in ``/*`` for everything below. Default: none.
             prefix: where the routes are mounted. Default ``/auth``.
@@ -66,10 +67,10 @@ class JWTRefreshMiddleware:
         if field_case not in ("snake", "camel"):
             raise ValueError(f"field_case is snake or camel, not {field_case!r}")
         self.app = app
-        self._backing = issuer.backing if issuer is not None else None
         checks = issuer.verifier if issuer is not None else verifier
         assert checks is not None
         self._verifier = checks
+        self._backing = issuer.backing if issuer is not None else checks.feed
         self._clock = self._verifier.clock
         self._revoked = self._verifier.revoked
         self._remembered: Callable[[bytes | None], Known | None] = self._verifier.remembered.get  # type: ignore[assignment]

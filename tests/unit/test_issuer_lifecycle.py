@@ -108,7 +108,7 @@ def test_the_background_moves_on_when_its_loop_has_stopped(tmp_path: Path, clock
         async with make_issuer(SQLiteStore(path), clock) as elsewhere:
             await elsewhere.revoke(pair.session.id)
         async with asyncio.timeout(10):
-            while pair.session.id not in here.backing.revoked.ended:
+            while pair.session.id not in here.feed.ended:
                 await asyncio.sleep(0.005)
         await here.aclose()
 

@@ -12,12 +12,12 @@ def test_what_was_added_is_listed_with_the_first_time() -> None:
     assert dict(revoked.ended) == {"s": 100.0}
 
 
-def test_a_feed_counts_what_is_new() -> None:
+def test_a_feed_says_what_is_new() -> None:
     revoked = RevocationList(900)
     revoked.add("a", 1.0)
-    assert revoked.update([("a", 5.0), ("b", 2.0), ("b", 3.0)]) == 1
+    assert revoked.update([("a", 5.0), ("b", 2.0), ("b", 3.0)]) == [("b", 2.0)]
     assert dict(revoked.ended) == {"a": 1.0, "b": 2.0}
-    assert revoked.update([]) == 0
+    assert revoked.update([]) == []
 
 
 def test_entries_stay_exactly_as_long_as_they_are_needed() -> None:

@@ -1,12 +1,13 @@
 """The middleware with a verifier: checks tokens, has no store and mounts nothing but its public keys."""
 
+import asyncio
 import gc
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, KeyRing, MemoryStore, Verifier
+from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, KeyRing, MemoryStore, RevocationFeed, Verifier
 from jwt_refresh_middleware.web.users import AuthenticatedUser
 
 from .asgi import LifespanRun, ask
@@ -20,6 +21,7 @@ class Gateway:
     def __init__(self, **verifier: Any) -> None:
         self.clock = Clock()
         self.inner = Inner()
+        self.feed = verifier.get("feed")
         made = Verifier(verifier.pop("keys", SECRET), clock=self.clock, **verifier)
         self.app = JWTRefreshMiddleware(self.inner, verifier=made, public=["/open"])
 
@@ -77,6 +79,76 @@ async def test_it_knows_no_revocations(service: Service) -> None:
     await service.issuer.logout(tokens.refresh)
     assert_problem(await service.get_in(tokens), "token_revoked")
     assert (await Gateway().get("/x", tokens.access)).status == 200
+
+
+class Behind(MemoryStore):
+    """A store that can be out of reach."""
+
+    away = False
+
+    async def revocations(self, since: float) -> list[tuple[str, float]]:
+        if self.away:
+            raise ConnectionError("nobody there")
+        return await super().revocations(since)
+
+
+async def test_a_feed_opens_and_closes_with_the_app(service: Service) -> None:
+    feed = RevocationFeed(service.store, interval=timedelta(milliseconds=10), clock=service.clock)
+    gateway = Gateway(feed=feed)
+    tokens = await service.login()
+    await service.issuer.logout((await service.login()).refresh)
+    run = LifespanRun(gateway.app)
+    assert (await run.tell("startup"))["type"] == "lifespan.startup.complete"
+    assert feed.is_running()
+    assert len(feed.ended) == 1, "loaded before anything is served"
+    assert (await gateway.get("/x", tokens.access)).status == 200
+    await service.issuer.logout(tokens.refresh)
+    async with asyncio.timeout(10):
+        while len(feed.ended) < 2:
+            await asyncio.sleep(0.005)
+    assert_problem(await gateway.get("/x", tokens.access), "token_revoked")
+    assert (await run.tell("shutdown"))["type"] == "lifespan.shutdown.complete"
+    assert not feed.is_running()
+
+
+async def test_without_a_lifespan_the_first_request_opens_the_feed(service: Service) -> None:
+    feed = RevocationFeed(service.store, clock=service.clock)
+    gateway = Gateway(feed=feed)
+    tokens = await service.login()
+    await service.issuer.logout(tokens.refresh)
+    assert_problem(await gateway.get("/x", tokens.access), "token_revoked")
+    assert feed.is_running()
+    await feed.close()
+
+
+async def test_a_feed_that_cannot_be_loaded_lets_nobody_in(service: Service) -> None:
+    store = Behind()
+    store.away = True
+    gateway = Gateway(feed=RevocationFeed(store, clock=service.clock))
+    tokens = await service.login()
+    reply = await gateway.get("/x", tokens.access)
+    assert_problem(reply, "store_unavailable")
+    assert reply.one("retry-after") == "1"
+    assert gateway.inner.scopes == []
+    run = LifespanRun(gateway.app)
+    assert (await run.tell("startup"))["type"] == "lifespan.startup.failed"
+    store.away = False
+    assert (await gateway.get("/x", tokens.access)).status == 200
+    await gateway.feed.close()
+
+
+async def test_a_feed_that_is_cut_off_later_stops_nobody(service: Service) -> None:
+    store = Behind()
+    feed = RevocationFeed(store, interval=timedelta(milliseconds=10), clock=service.clock)
+    gateway = Gateway(feed=feed)
+    tokens = await service.login()
+    assert (await gateway.get("/x", tokens.access)).status == 200
+    store.away = True
+    service.clock.advance(5)
+    await asyncio.sleep(0.1)
+    assert (await gateway.get("/x", tokens.access)).status == 200
+    assert feed.status().behind == 5, "which is there to be watched"
+    await feed.close()
 
 
 @pytest.mark.parametrize("seconds", [0, 30, 60])
