@@ -108,6 +108,8 @@ class Backing:
         ended = await self.ask(store.revoke(session_id, reason=reason, now=now))
         if ended:
             self._ended(session_id, reason, subject, now)
+        else:  # by another process, or by an attempt of ours whose answer was lost: here it is known from now on too
+            self.feed.add(session_id, now)
         return ended
 
     async def end_all(self, subject: str, reason: str, keep: str | None) -> int:

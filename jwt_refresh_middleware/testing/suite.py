@@ -1,76 +1,30 @@
-"""For tests: a clock to set, and the conformance suite that proves a session store.
-
-A store of your own is proved by a subclass that provides it::
-
-    class TestMyStore(StoreSuite):
-        @pytest.fixture
-        async def store(self):
-            store = MyStore(...)
-            await store.open()
-            yield store
-            await store.close()
-
-The suite needs pytest with an asyncio plugin in automatic mode. It has no branches on the store's type, and no sleeps:
-the time is an argument everywhere.
-"""
+"""The conformance suite: what every store has to pass, the package's own and yours."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
-from typing import Any
 
-from .sessions import Device, Session
-from .stores.base import Advance, SessionStore
+from ..devices import DevicePolicy
+from ..events import Event
+from ..issuer import Issuer
+from ..sessions import Device
+from ..stores.base import SessionStore
+from .faults import FaultyStore, live_a_life
+from .values import NOW, Clock, a_session, a_step
 
-NOW = 1_800_000_000.0
-
-
-class Clock:
-    """A clock that stands still until it is moved. Pass it as ``clock=``."""
-
-    def __init__(self, now: float = NOW) -> None:
-        """``now``: seconds since the epoch. Default: a day in 2027."""
-        self.now = now
-
-    def __call__(self) -> float:
-        """The time, in seconds since the epoch."""
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        """Move on by ``seconds``; backwards if they are negative."""
-        self.now += seconds
+_SECRET = "a secret of the suite, and certainly more than thirty-two bytes"
 
 
-def a_session(number: int = 0, **changes: Any) -> Session:
-    """A live session; sessions of different numbers are different, four of them share a subject."""
-    session = Session(
-        id=f"session-{number:04d}",
-        subject=f"user-{number // 4}",
-        created_at=NOW + number,
-        last_used_at=NOW + number,
-        expires_at=NOW + 7 * 86_400,
-        ends_at=NOW + 30 * 86_400,
-        device=Device(ip="203.0.113.7", user_agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"),
-        binding="Firefox\n203.0.113.0/24",
-        scopes=("read", "write"),
-        claims=MappingProxyType({"plan": "pro", "limits": {"notes": [1, 2.5, None, "é\u2028"]}}),
-        amr=("pwd", "otp"),
-    )
-    return replace(session, **changes)
-
-
-def a_step(session: Session, **changes: Any) -> Advance:
-    """The next rotation of a session, a minute after its last."""
-    step = Advance(
-        session_id=session.id,
-        expected=session.generation,
-        to=session.generation + 1,
-        bindings=(session.binding,),
-        now=session.last_used_at + 60,
-        expires_at=session.last_used_at + 60 + 7 * 86_400,
-        ip="203.0.113.8",
-    )
-    return replace(step, **changes)
+@asynccontextmanager
+async def _opened_later(issuer: Issuer) -> AsyncIterator[None]:
+    """Where opening fails, the first use opens."""
+    try:
+        yield
+    finally:
+        await issuer.aclose()
 
 
 class StoreSuite:
@@ -298,3 +252,28 @@ class StoreSuite:
         assert [await store.get(a_session(number).id) is None for number in range(10)] == [True] * 5 + [False] * 5
         assert [row.id for row in await store.sessions("user-1", now=0)] == [a_session(n).id for n in (5, 6, 7)]
         assert len(await store.revocations(0)) == 1
+
+    async def test_a_failure_at_any_operation_costs_nobody_a_session(self, store: SessionStore) -> None:
+        """Whichever operation fails, before or after its work is done: the same token, tried again, goes on."""
+        for after in (False, True):
+            fail_at = 1
+            while await self._a_life_with_a_fault(store, fail_at, after):
+                fail_at += 1
+            assert fail_at > 15, "that many operations there are at least"
+
+    async def _a_life_with_a_fault(self, store: SessionStore, fail_at: int, after: bool) -> bool:
+        """Whether there was an operation to fail at."""
+        names = []
+
+        async def note(event: Event) -> None:
+            names.append(event.name)
+
+        faulty, clock = FaultyStore(store, fail_at=fail_at, after=after), Clock()
+        never, policy = timedelta(days=1), DevicePolicy(refresh_rate=None)
+        issuer = Issuer(_SECRET, faulty, clock=clock, sync_interval=never, device_policy=policy, on_event=note)
+        async with issuer if fail_at > 1 else _opened_later(issuer):
+            await live_a_life(issuer, clock, f"user-{fail_at}-{after}")
+        failed = faulty.operations >= fail_at
+        assert "reuse_detected" not in names
+        assert ("store_unavailable" in names) == failed
+        return failed
