@@ -1,4 +1,4 @@
-"""Throw-away database servers of the tests' own: on free ports, in a temporary directory, ended by their own process id."""
+"""Throw-away database servers: on free ports, in a temporary directory, ended by their own process id."""
 
 import glob
 import os

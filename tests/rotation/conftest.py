@@ -1,13 +1,11 @@
-"""Fixtures: every test of rotation that takes ``store`` runs over each embedded store."""
+"""Fixtures: a test of rotation that takes ``store`` or ``place`` runs over every kind of store there is."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+import secrets
 
 import pytest
 
-from jwt_refresh_middleware import MemoryStore, SessionStore
-from jwt_refresh_middleware.stores.sqlite import SQLiteStore
-
+from ..kinds import KINDS, SHARED, Servers
+from .fleet import Place
 from .support import Clock, Listener
 
 
@@ -21,8 +19,15 @@ def listener() -> Listener:
     return Listener()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SessionStore]:
-    made: SessionStore = MemoryStore() if request.param == "memory" else SQLiteStore(tmp_path / "sessions.db")
-    yield made
-    await made.close()
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(params=SHARED)
+def place(request: pytest.FixtureRequest, servers: Servers) -> Place:
+    """A store that several processes share, not used yet."""
+    if reason := Servers.missing(request.param):
+        pytest.skip(reason)
+    return Place(request.param, servers.url(request.param), secrets.token_hex(4))

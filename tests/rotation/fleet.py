@@ -9,20 +9,28 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 _SERVER = Path(__file__).with_name("server.py")
 _PATIENCE = 30.0
 
 
+class Place(NamedTuple):
+    """Which store the servers share, as ``tests.kinds.make_store`` takes it."""
+
+    kind: str
+    url: str
+    namespace: str
+
+
 class Server:
     """One server process on a port of its own. It listens from the start: who comes early waits."""
 
-    def __init__(self, database: Path, dies_at: str = "") -> None:
+    def __init__(self, place: "Place", dies_at: str = "") -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
             self.port: int = listening.getsockname()[1]
             number = listening.fileno()
-            command = [sys.executable, str(_SERVER), str(number), str(database), dies_at]
+            command = [sys.executable, str(_SERVER), str(number), place.kind, place.url, place.namespace, dies_at]
             self.process = subprocess.Popen(command, pass_fds=[number])
 
     def __enter__(self) -> Self:

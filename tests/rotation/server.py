@@ -1,6 +1,8 @@
-"""A real server of its own process: ``python server.py <listening socket> <database> [<point to die at>]``.
+"""A real server of its own process: ``python server.py <listening socket> <kind> <url> <namespace> [<point>]``.
 
-It dies by SIGKILL at the named point of the second rotation it makes: ``before-commit`` or ``after-commit``.
+The kind, the url and the namespace say which store (see ``tests.kinds``). It dies by SIGKILL at the named point of its
+second rotation: ``before-commit`` or ``after-commit``, or of its first end of a session: ``before-revoke`` or
+``after-revoke``.
 """
 
 import os
@@ -20,28 +22,40 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from jwt_refresh_middleware import DevicePolicy, Issuer, JWTRefreshMiddleware, Session
+from jwt_refresh_middleware import DevicePolicy, Issuer, JWTRefreshMiddleware, Session, SessionStore
 from jwt_refresh_middleware.events import Event
 from jwt_refresh_middleware.stores.base import Advance
-from jwt_refresh_middleware.stores.sqlite import SQLiteStore
+from tests.kinds import make_store
 
 SECRET = "a secret of the tests, and certainly more than thirty-two bytes"
 
 
-class DyingStore(SQLiteStore):
-    """Ends its process at a named point."""
+def die_at(point: str, store: SessionStore) -> None:
+    """End this process at a named point of what the store does."""
+    advance, revoke, rotations = store.advance, store.revoke, 0
 
-    dies_at = ""
-    rotations = 0
+    def here(name: str) -> None:
+        if point == name:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-    async def advance(self, step: Advance) -> tuple[bool, Session | None]:
-        self.rotations += 1
-        if self.dies_at == "before-commit" and self.rotations == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        answer = await super().advance(step)
-        if self.dies_at == "after-commit" and self.rotations == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
+    async def dying_advance(step: Advance) -> tuple[bool, Session | None]:
+        nonlocal rotations
+        rotations += 1
+        if rotations == 2:
+            here("before-commit")
+        answer = await advance(step)
+        if rotations == 2:
+            here("after-commit")
         return answer
+
+    async def dying_revoke(session_id: str, *, reason: str, now: float) -> bool:
+        here("before-revoke")
+        answer = await revoke(session_id, reason=reason, now=now)
+        here("after-revoke")
+        return answer
+
+    store.advance = dying_advance  # type: ignore[method-assign]
+    store.revoke = dying_revoke  # type: ignore[method-assign]
 
 
 told: list[str] = []
@@ -64,9 +78,10 @@ async def me(request: Request) -> JSONResponse:
 
 
 def main() -> None:
-    descriptor, path, point = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-    store = DyingStore(path)
-    store.dies_at = point
+    descriptor, kind, url, namespace, point = int(sys.argv[1]), *sys.argv[2:6]
+    store = make_store(kind, url, namespace)
+    if point:
+        die_at(point, store)
     patient = {"reuse_leeway": timedelta(seconds=60), "device_policy": DevicePolicy(refresh_rate=None)}
     issuer = Issuer(SECRET, store, on_event=on_event, **patient)
     inner = Starlette(routes=[Route("/me", me), Route("/events", events)])

@@ -12,17 +12,17 @@ from subprocess import PIPE
 
 import pytest
 
-from .fleet import Answer, Server, until
+from .fleet import Answer, Place, Server, until
 
 WORKERS, CLIENTS, ROUNDS = 4, 50, 6
 LAG = 1.0  # seconds, as documented; the rest is margin for slow machines
 
 
 @pytest.fixture
-async def fleet(tmp_path: Path) -> AsyncIterator[list[Server]]:
-    """Four processes that all create the database."""
+async def fleet(place: Place) -> AsyncIterator[list[Server]]:
+    """Four processes that all create the database, if it is one that has to be."""
     with ExitStack() as stack:
-        servers = [stack.enter_context(Server(tmp_path / "sessions.db")) for _ in range(WORKERS)]
+        servers = [stack.enter_context(Server(place)) for _ in range(WORKERS)]
         assert [await server.events() for server in servers] == [[]] * WORKERS
         yield servers
 

@@ -1,22 +1,24 @@
 """Whatever clients, thieves and restarts do, a model of a few lines says what has to come out of it."""
 
 import asyncio
+import secrets
 import sqlite3
-import tempfile
 from collections.abc import Coroutine
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from jwt_refresh_middleware import Device, Issuer, MemoryStore, SessionStore, TokenPair
 from jwt_refresh_middleware.errors import TokenError
-from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 
+from ..kinds import KINDS, Servers, make_store
 from .support import CHROME, FIREFOX, Clock, Listener, make_issuer, outcome
 
 T = TypeVar("T")
@@ -85,13 +87,13 @@ class Model:
 class Rotation(RuleBasedStateMachine):
     """The real issuer and store beside the model. Subclasses say which store."""
 
-    keeps_a_file = False
+    kind = "memory"
+    servers: Servers
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.directory = tempfile.TemporaryDirectory()
-        self.path = Path(self.directory.name, "sessions.db")
+        self.namespace = secrets.token_hex(4)
         self.clock, self.listener = Clock(), Listener()
         self.models: list[Model] = []
         self.expected_events: list[str] = []
@@ -99,7 +101,7 @@ class Rotation(RuleBasedStateMachine):
         self.issuer = self.make_issuer()
 
     def make_store(self) -> SessionStore:
-        return SQLiteStore(self.path) if self.keeps_a_file else MemoryStore()
+        return make_store(self.kind, self.servers.url(self.kind), self.namespace)
 
     def make_issuer(self) -> Issuer:
         return make_issuer(self.store, self.clock, self.listener, **LIFETIMES)
@@ -115,7 +117,6 @@ class Rotation(RuleBasedStateMachine):
         self.run(self.issuer.aclose())
         self.run(self.store.close())
         self.runner.close()
-        self.directory.cleanup()
 
     def arrives(self, model: Model, pair: TokenPair) -> None:
         ends = min(int(self.clock.now) + ACCESS, int(model.began + ABSOLUTE))
@@ -245,7 +246,7 @@ class Rotation(RuleBasedStateMachine):
                 model.proven = model.written
         self.run(self.issuer.aclose())
         self.all_is_written()
-        if self.keeps_a_file:
+        if self.kind != "memory":
             self.store = self.make_store()
         self.issuer = self.make_issuer()
 
@@ -267,10 +268,9 @@ class Rotation(RuleBasedStateMachine):
         kept = sum(not model.gone for model in self.models)
         if isinstance(self.store, MemoryStore):
             assert len(self.store._rows) == kept
-        elif self.path.exists() and self.models:
-            with sqlite3.connect(self.path) as database:
+        elif self.kind == "sqlite" and self.models:
+            with closing(sqlite3.connect(Path(self.servers.url(self.kind), f"{self.namespace}.db"))) as database:
                 assert database.execute("SELECT count(*) FROM jwt_refresh_sessions").fetchone() == (kept,)
-            database.close()
 
     @invariant()
     def every_event_was_told_and_no_other(self) -> None:
@@ -283,14 +283,14 @@ class Rotation(RuleBasedStateMachine):
             assert {session.id for session in self.run(self.issuer.sessions(subject))} == live
 
 
-class RotationInAFile(Rotation):
-    keeps_a_file = True
+EXAMPLES = {"memory": 60, "sqlite": 60, "redis": 20, "redis-cluster": 5, "postgresql": 15, "mariadb": 10}
 
 
-PROFILE = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
-TestInMemory = Rotation.TestCase
-TestInMemory.settings = PROFILE
-TestInAFile = RotationInAFile.TestCase
-TestInAFile.settings = PROFILE
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_does_what_the_model_says(kind: str, servers: Servers) -> None:
+    if reason := Servers.missing(kind):
+        pytest.skip(reason)
+    machine = type("Rotation", (Rotation,), {"kind": kind, "servers": servers})
+    examples = EXAMPLES[kind]
+    profile = settings(max_examples=examples, stateful_step_count=30, deadline=None, derandomize=True)
+    run_state_machine_as_test(machine, settings=settings(profile, suppress_health_check=list(HealthCheck)))
