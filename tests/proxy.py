@@ -7,6 +7,34 @@ from typing import Self
 _CHUNK = 262_144
 
 
+class Gate:
+    """Where chunks wait until somebody lets them through, one at a time.
+
+    Attributes:
+        waiting: set while a chunk waits.
+    """
+
+    def __init__(self) -> None:
+        self.waiting = asyncio.Event()
+        self._turns = asyncio.Semaphore(0)
+        self._is_open = False
+
+    async def passage(self) -> None:
+        if not self._is_open:
+            self.waiting.set()
+            await self._turns.acquire()
+
+    def let_through(self) -> None:
+        self.waiting.clear()
+        self._turns.release()
+
+    def open(self) -> None:
+        """Nothing waits any more."""
+        self._is_open = True
+        if self.waiting.is_set():
+            self.let_through()
+
+
 class Proxy:
     """Forwards bytes. Everything about it can be changed while it works.
 
@@ -18,6 +46,7 @@ class Proxy:
         cut_at: the chunk from clients at which every connection is cut, counted from :meth:`count_from_here`.
         cut_after: cut once the server has answered that chunk, instead of before it is told of it.
         chunks: how many came from clients.
+        gate: if set, every chunk from a client waits there until it is let through.
     """
 
     def __init__(self, target: int) -> None:
@@ -27,6 +56,7 @@ class Proxy:
         self.cut_at: int | None = None
         self.cut_after = False
         self.chunks = 0
+        self.gate: Gate | None = None
         self._hearing = asyncio.Event()
         self._hearing.set()
         self._server: asyncio.Server | None = None
@@ -95,6 +125,8 @@ class Proxy:
                     if self.chunks == self.cut_at and not self.cut_after:
                         self.drop()
                         return
+                    if self.gate is not None:
+                        await self.gate.passage()
                     if self.delay:
                         await asyncio.sleep(self.delay)
                 elif self.cut_after and self.cut_at is not None and self.chunks >= self.cut_at:

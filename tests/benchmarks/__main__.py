@@ -1,8 +1,10 @@
-"""Every benchmark, one after the other: ``python -m tests.benchmarks``. Takes about four minutes."""
+"""Every benchmark, one after the other: ``python -m tests.benchmarks``. Takes about eight minutes."""
 
-from . import load, memory, refresh, request
+from . import lag, load, memory, refresh, request, servers
 
 request.main()
 refresh.main()
+servers.main()
 memory.main()
+lag.main()
 load.main()

@@ -121,23 +121,23 @@ async def test_two_requests_in_every_order(
             answers = await _play(store, schedule, works[0](), works[1]())
             new = [answer for answer in answers if isinstance(answer, TokenPair)]
             if {first, second} & ENDING:
-                await _nothing_lives(scene, new)
+                await nothing_lives(scene, new)
             else:
-                await _one_successor_lives(scene, new, await listener.names())
+                await one_successor_lives(scene, new, await listener.names())
             await issuer.logout_all("ann")
 
 
-async def _nothing_lives(scene: Scene, new: list[TokenPair]) -> None:
+async def nothing_lives(scene: Scene, new: list[TokenPair]) -> None:
     for pair in (*scene.pairs, *new):
         assert await outcome(scene.issuer, pair.refresh_token) == "refresh_invalid"
         with pytest.raises(TokenError):
             acknowledge(scene.issuer, pair)
 
 
-async def _one_successor_lives(scene: Scene, new: list[TokenPair], names: list[str]) -> None:
+async def one_successor_lives(scene: Scene, new: list[TokenPair], names: list[str]) -> None:
     """Unless the owner's refresh made the other token an old one: then it is reuse, and the end."""
     if "reuse_detected" in names:
-        await _nothing_lives(scene, new)
+        await nothing_lives(scene, new)
         return
     assert len(new) == 2, "no false alarm, and nobody is refused"
     assert names.count("rotated") <= 3, "two to begin with, and one now"
