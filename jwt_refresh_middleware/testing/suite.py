@@ -40,6 +40,33 @@ class StoreSuite:
         await store.add(session)
         assert await store.get(session.id) == session
 
+    async def test_keeps_every_character_and_every_digit(self, store: SessionStore) -> None:
+        session = a_session(
+            subject="Zoë \u2028 😀 {%s} ' \" \\ ;--",
+            device=Device(ip="fe80::1%eth0", user_agent="é😀" * 127),
+            binding="Ünknown/1.0\nfe80::/64\t",
+            created_at=NOW + 0.123456,
+            last_used_at=NOW + 1 / 3,
+            expires_at=NOW + 1e6 / 7,
+            ends_at=NOW + 2**21 + 0.1,
+            claims=MappingProxyType({"ключ": ["\x00", "\n", 1e300, -0.5, 2**53, None, True, {"": ""}]}),
+        )
+        await store.add(session)
+        assert await store.get(session.id) == session
+        won, moved = await store.advance(a_step(session, now=NOW + 2 / 3, expires_at=NOW + 2e6 / 7))
+        assert won and moved is not None
+        assert (moved.last_used_at, moved.expires_at, moved.claims) == (NOW + 2 / 3, NOW + 2e6 / 7, session.claims)
+        assert await store.sessions(session.subject, now=NOW) == [moved]
+
+    async def test_tells_subjects_apart_to_the_letter(self, store: SessionStore) -> None:
+        subjects = ("ann", "Ann", "ann ", " ann", "änn", "a\u0308nn", "ann%", "a_n", "a" * 254, "a" * 255)
+        for number, subject in enumerate(subjects):
+            await store.add(a_session(number, subject=subject))
+        for number, subject in enumerate(subjects):
+            assert [row.id for row in await store.sessions(subject, now=NOW)] == [a_session(number).id]
+        assert [ident for ident, _ in await store.revoke_subject("ann", reason="test", now=NOW)] == [a_session(0).id]
+        assert len(await store.revocations(0)) == 1
+
     async def test_missing_is_an_outcome(self, store: SessionStore) -> None:
         assert await store.get("nobody") is None
         assert await store.advance(a_step(a_session())) == (False, None)
@@ -173,6 +200,27 @@ class StoreSuite:
             row = await store.get(session.id)
             assert row is not None and row.revoked_at == NOW
             assert (await store.advance(a_step(row)))[0] is False
+
+    async def test_every_end_belongs_to_one_call(self, store: SessionStore) -> None:
+        for number in range(4):
+            await store.add(a_session(number))
+        one_by_one = [store.revoke(a_session(n % 4).id, reason="test", now=NOW) for n in range(20)]
+        together = [store.revoke_subject("user-0", reason="test", now=NOW) for _ in range(5)]
+        ended, listed = await asyncio.gather(asyncio.gather(*one_by_one), asyncio.gather(*together))
+        assert sum(ended) + sum(len(ids) for ids in listed) == 4
+        assert len(await store.revocations(NOW)) == 4
+
+    async def test_the_end_of_a_subject_racing_rotations_leaves_nothing_live(self, store: SessionStore) -> None:
+        sessions = [a_session(number, subject="ann") for number in range(30)]
+        for session in sessions:
+            await store.add(session)
+        work = [store.advance(a_step(session)) for session in sessions]
+        *_, ended = await asyncio.gather(*work, store.revoke_subject("ann", reason="test", now=NOW))
+        assert sorted(ident for ident, _ in ended) == sorted(session.id for session in sessions)
+        assert await store.sessions("ann", now=NOW) == []
+        for session in sessions:
+            row = await store.get(session.id)
+            assert row is not None and row.revoked_at == NOW
 
     async def test_ends_all_sessions_of_a_subject(self, store: SessionStore) -> None:
         for number in range(8):
