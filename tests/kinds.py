@@ -10,14 +10,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from jwt_refresh_middleware import MemoryStore, SessionStore
 
-try:  # TEMPORARY, until both exist
-    from jwt_refresh_middleware.stores.redis import RedisStore
-except ImportError:
-    RedisStore = object
-try:
-    from jwt_refresh_middleware.stores.sqlalchemy import SQLAlchemyStore
-except ImportError:
-    SQLAlchemyStore = object
+from jwt_refresh_middleware.stores.redis import RedisStore
+from jwt_refresh_middleware.stores.sqlalchemy import SQLAlchemyStore
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 
 from .servers import MariaDB, Postgres, Redis
