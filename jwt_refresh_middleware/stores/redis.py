@@ -25,14 +25,12 @@ from ..sessions import Session
 from . import redis_rows as rows
 from .base import Advance
 from .redis_calls import Call, Calls, ClusterCalls, as_utf8
+from .redis_cleaning import Cleaning
 from .redis_rows import GRACE, Keys, from_row, text, to_row
 
 log = logging.getLogger("jwt_refresh_middleware")
 
 _CONNECTIONS = 16
-_SCAN = 5000
-_FEEDS_AT_ONCE = 32
-_TRIM = 100
 _BEAT = 1.0
 _SILENCE = 3.0
 
@@ -75,8 +73,7 @@ class RedisStore:
         self._wait = (wait_replicas, wait_timeout)
         self._opening = SingleFlight()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._scanned: dict[str, int] = {}
-        self._trimmed = 0
+        self._cleaning = Cleaning(self._keys, self._run)
         if wait_replicas and isinstance(client, RedisCluster):
             raise ValueError("wait_replicas: a cluster's client cannot wait on the connection that it has written to")
         self._take(self._connect() if isinstance(client, str) else client)
@@ -85,8 +82,8 @@ class RedisStore:
         assert self._url is not None
         # No attempt of the client's own: whoever asks has to know when it is unknown what happened.
         never = Retry(NoBackoff(), 0)
-        limits = {"socket_timeout": self._timeout, "socket_connect_timeout": self._timeout}
-        return Redis.from_url(self._url, retry=never, max_connections=_CONNECTIONS, **limits)
+        patience: dict[str, Any] = {"socket_timeout": self._timeout, "socket_connect_timeout": self._timeout}
+        return Redis.from_url(self._url, retry=never, max_connections=_CONNECTIONS, **patience)
 
     def _take(self, client: Redis | RedisCluster) -> None:
         self.client = client
@@ -253,54 +250,12 @@ class RedisStore:
                 subscribed = True
                 yield [_read(message["data"])] if message["type"] == "message" else []
         finally:
-            await pubsub.aclose()
+            await pubsub.aclose()  # type: ignore[no-untyped-call]
 
     async def purge(self, before: float) -> int:
         """See :meth:`SessionStore.purge`. Rows expire by themselves; this finds those that a test's clock has left."""
         await self.open()
-        found = [key.decode() if isinstance(key, bytes) else key for key in await self._some_keys()]
-        held = await asyncio.gather(*(self._run(Call(("GET", key))) for key in found))
-        over = [
-            (key, from_row(key.partition("}s:")[2], row))
-            for key, row in zip(found, held, strict=True)
-            if row is not None and float(row.split(b"\n", 5)[4]) <= before
-        ]
-        answers = await asyncio.gather(*(self._run(Call((key, before), rows.PURGE, writes=True)) for key, _ in over))
-        gone = [session for (_, session), (deleted, *_) in zip(over, answers, strict=True) if deleted]
-        unlisting = (("ZREM", self._keys.subject(session.subject), session.id) for session in gone)
-        await asyncio.gather(*(self._run(Call(words, writes=True)) for words in unlisting))
-        await self._trim_feeds(before)
-        return len(gone)
-
-    async def _some_keys(self) -> list[Any]:
-        """The next piece of all keys, of every server of a cluster."""
-        nodes = self.client.get_primaries() if isinstance(self.client, RedisCluster) else [None]
-        keys: list[Any] = []
-        for node in nodes:
-            name = "" if node is None else node.name
-            words = {"cursor": self._scanned.get(name, 0), "match": self._keys.pattern, "count": _SCAN}
-            if node is None:
-                cursor, page = await self.client.scan(**words)
-            else:
-                cursors, page = await self.client.scan(target_nodes=node, **words)
-                cursor = cursors[name]
-            self._scanned[name] = int(cursor)
-            keys += page
-        return keys
-
-    async def _trim_feeds(self, before: float) -> None:
-        """Forget the end of sessions whose rows are gone, in some of the feeds."""
-        first = self._trimmed
-        self._trimmed = (first + _FEEDS_AT_ONCE) % rows.SHARDS
-        feeds = self._keys.feeds[first : first + _FEEDS_AT_ONCE]
-        limit = ("LIMIT", 0, _TRIM)
-        asked = (self._run(Call(("ZRANGEBYSCORE", feed, "-inf", before, *limit))) for feed in feeds)
-        noted = [
-            (feed, one.decode()) for feed, ids in zip(feeds, await asyncio.gather(*asked), strict=True) for one in ids
-        ]
-        there = await asyncio.gather(*(self._run(Call(("EXISTS", self._keys.session(ident)))) for _, ident in noted))
-        over = [("ZREM", feed, ident) for (feed, ident), row in zip(noted, there, strict=True) if not row]
-        await asyncio.gather(*(self._run(Call(words, writes=True)) for words in over))
+        return await self._cleaning.clean(self.client, before)
 
 
 def _milliseconds(seconds: float) -> int:

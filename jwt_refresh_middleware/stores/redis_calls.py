@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError, RedisError
 from .redis_rows import Script
 
 _BATCH = 256
-_BYTES = {"NEVER_DECODE": []}
+_BYTES: dict[str, Any] = {"NEVER_DECODE": []}
 """Answers come as bytes, whatever the client does otherwise."""
 
 

@@ -214,8 +214,8 @@ class StoreSuite:
         sessions = [a_session(number, subject="ann") for number in range(30)]
         for session in sessions:
             await store.add(session)
-        work = [store.advance(a_step(session)) for session in sessions]
-        *_, ended = await asyncio.gather(*work, store.revoke_subject("ann", reason="test", now=NOW))
+        work = asyncio.gather(*(store.advance(a_step(session)) for session in sessions))
+        _, ended = await asyncio.gather(work, store.revoke_subject("ann", reason="test", now=NOW))
         assert sorted(ident for ident, _ in ended) == sorted(session.id for session in sessions)
         assert await store.sessions("ann", now=NOW) == []
         for session in sessions:

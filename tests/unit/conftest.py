@@ -1,5 +1,13 @@
 """Fixtures: every test that takes ``store`` runs over each embedded store."""
 
-from tests.rotation.conftest import clock, listener, store
+import pytest
 
-__all__ = ["clock", "listener", "store"]
+from tests.rotation.conftest import clock, listener
+
+__all__ = ["clock", "kind", "listener"]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def kind(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name

@@ -1,0 +1,125 @@
+"""How work gets done on an engine that belongs to the application: apart from whoever asks for it, and again if need be."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import QueuePool
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection, bool], Awaitable[T]]
+"""What is done on a connection. The flag: an attempt before this one may have happened, nobody knows."""
+
+_ATTEMPTS = 6
+_PAUSE = 0.02
+_PLACES = 16
+_CONFLICTS: frozenset[object] = frozenset({"40001", "40P01", 1020, 1205, 1213})
+"""The transaction was rolled back as a whole, for others' sake: serialization failures, deadlocks, waits for a lock.
+
+MySQL's 1205 undoes one statement only; what it was part of is rolled back when its connection goes back.
+"""
+_LOST: frozenset[object] = frozenset({"57P01", "57P02", "57P05", 1053, 1927, 2006, 2013, 4031})
+"""The server ended the connection; a driver may say so before it has noticed that it is closed."""
+
+
+class Fault(Enum):
+    """What an exception says about the work that raised it."""
+
+    CONFLICT = auto()
+    """Nothing of it happened; it may succeed the next time."""
+    LOST = auto()
+    """The connection is gone: the work has happened as a whole or not at all."""
+    OTHER = auto()
+    """It failed, and would fail again."""
+
+
+def fault_of(error: Exception) -> Fault:
+    """What ``error``, raised by work on a connection, says."""
+    if not isinstance(error, DBAPIError):
+        return Fault.LOST if isinstance(error, (OSError, EOFError)) else Fault.OTHER
+    cause: Any = error.orig
+    code = getattr(cause, "sqlstate", None) or (cause.args[0] if cause is not None and cause.args else None)
+    if code in _CONFLICTS:
+        return Fault.CONFLICT
+    if error.connection_invalidated or code in _LOST or (isinstance(code, str) and code[:2] == "08" and len(code) == 5):
+        return Fault.LOST
+    return Fault.OTHER
+
+
+class Connections:
+    """Runs work on connections of an engine's pool.
+
+    - Whoever is cancelled leaves at once. The work is cancelled then too, in a task of its own, which sees to it that a
+      connection with an answer outstanding is closed and never used again.
+    - Work that lost a race against others' transactions is done again.
+    - So is work whose connection turns out to be gone: after a restart of the server all that are in the pool are. The
+      work is told, since the first attempt may have happened. That costs nothing where nothing is wrong, unlike
+      ``pool_pre_ping``, which asks the server before each use; and it helps as well when a server goes in between.
+    - At most as many connections are used at once as the pool keeps: its overflow, which is opened for one use and costs
+      more than it gives, is left to the application.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, autocommit: bool) -> None:
+        """``autocommit``: each statement is a transaction, whatever the engine's isolation level is."""
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if autocommit else engine
+        self._over_network = engine.dialect.name != "sqlite"
+        self._most = (engine.pool.size() if isinstance(engine.pool, QueuePool) else 0) or _PLACES
+        self._places = asyncio.Semaphore(self._most)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def run(self, work: Work[T]) -> T:
+        """What ``work`` returns; its own exception comes back."""
+        task = self.start(self.attempt(work))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+
+    def start(self, doing: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that :meth:`finish` waits for."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._move_to(loop)
+        task = loop.create_task(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Pooled connections belong to an event loop: those of one that is closed would hang or fail."""
+        if self._loop is not None and self._loop.is_closed() and self._over_network:
+            self._engine.sync_engine.dispose(close=False)  # for all who share this engine; they cannot be closed either
+        self._loop = loop
+        self._places = asyncio.Semaphore(self._most)
+        self._tasks.clear()
+
+    async def finish(self) -> None:
+        """Wait for everything that was started in this event loop."""
+        while self._tasks and self._loop is asyncio.get_running_loop():
+            await asyncio.wait(self._tasks)
+
+    async def attempt(self, work: Work[T]) -> T:
+        """The same as :meth:`run`, in the task of whoever asks."""
+        repeated = False
+        for attempt in range(_ATTEMPTS):
+            async with self._places, self._engine.connect() as connection:
+                try:
+                    return await work(connection, repeated)
+                except Exception as error:
+                    fault = fault_of(error)
+                    if fault is not Fault.CONFLICT and self._over_network and not isinstance(error, IntegrityError):
+                        await connection.invalidate()  # whatever state it is in
+                    if isinstance(error, DBAPIError):
+                        error.hide_parameters = True  # addresses, agents and names do not belong into a log
+                    if fault is Fault.OTHER or attempt == _ATTEMPTS - 1:
+                        raise
+            repeated = repeated or fault is Fault.LOST
+            if fault is Fault.CONFLICT:
+                await asyncio.sleep(_PAUSE * attempt * random.random())  # noqa: S311  spreads, hides nothing
+        raise AssertionError("unreachable")
