@@ -21,6 +21,7 @@ _OVERLAP = 60.0
 _LOOK_ALL_THE_SAME = 30
 """Where the store pushes, it is asked once in so many rounds even so."""
 _LAGS = 1000
+_NUDGE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +147,9 @@ class RevocationFeed:
         await self._rounds.stop()
         task, self._watching = self._watching, None
         if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
-            task.cancel()
-            await asyncio.wait([task])
+            while not task.done():  # a client that is just connecting may swallow that it was cancelled
+                task.cancel()
+                await asyncio.wait([task], timeout=_NUDGE)
 
     def add(self, session_id: str, at: float) -> None:
         """A session ended here, ``at`` so many seconds since the epoch."""

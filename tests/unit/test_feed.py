@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -224,3 +225,19 @@ async def test_a_store_that_is_away_at_the_start(store: Pushing) -> None:
 def test_lengths_that_cannot_work(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         RevocationFeed(MemoryStore(), **options)
+
+
+async def test_a_store_that_swallows_its_cancellation_is_left_all_the_same() -> None:
+    class Deaf(Pushing):
+        async def watch(self) -> AsyncGenerator[list[tuple[str, float]], None]:
+            yield []
+            for _ in range(3):
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+            await asyncio.Event().wait()
+
+    feed = RevocationFeed(Deaf(), interval=NEVER)
+    await feed.open()
+    await until(lambda: feed.status().pushed)
+    async with asyncio.timeout(5):
+        await feed.close()
