@@ -61,6 +61,8 @@ class Calls:
         self._wait = ("WAIT", wait_replicas, max(1, int(wait_timeout * 1000))) if wait_replicas else None
         self._wait_replicas = wait_replicas
         self._waiting: deque[Waiting] = deque()
+        self._batch: Sequence[Waiting] = ()
+        self._limit: asyncio.Timeout | None = None
         self._driver: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -71,6 +73,7 @@ class Calls:
             self._loop, self._driver = loop, None
             self._waiting.clear()
         answer: asyncio.Future[Any] = loop.create_future()
+        answer.add_done_callback(self._look)
         self._waiting.append(Waiting(call, answer))
         if self._driver is None:
             self._driver = loop.create_task(self._drive())
@@ -80,6 +83,11 @@ class Calls:
         """Wait for what is under way."""
         while self._driver is not None and self._loop is asyncio.get_running_loop():
             await asyncio.wait([self._driver])
+
+    def _look(self, answer: "asyncio.Future[Any]") -> None:
+        """Nobody waits any more for what is under way: its connection is given up, so that others need not wait."""
+        if answer.cancelled() and self._limit is not None and all(waiting.answer.done() for waiting in self._batch):
+            self._limit.reschedule(asyncio.get_running_loop().time())
 
     async def _drive(self) -> None:
         try:
@@ -92,8 +100,9 @@ class Calls:
             self._driver = None
 
     async def _answer(self, batch: Sequence[Waiting]) -> None:
+        self._batch = batch
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as self._limit:
                 answers = await self._send([waiting.call.short() for waiting in batch], batch)
                 unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
                 if unknown:
@@ -103,6 +112,8 @@ class Calls:
                         answers[number] = answer
         except Exception as error:  # noqa: BLE001  whatever it is, it is for those who asked
             answers = [ConnectionError(f"{type(error).__name__}: {error}") for _ in batch]
+        finally:
+            self._limit = None
         for waiting, answer in zip(batch, answers, strict=True):
             if waiting.answer.done():  # cancelled; it happened all the same
                 continue
