@@ -9,7 +9,6 @@ from redis.asyncio import RedisCluster
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from jwt_refresh_middleware import MemoryStore, SessionStore
-
 from jwt_refresh_middleware.stores.redis import RedisStore
 from jwt_refresh_middleware.stores.sqlalchemy import SQLAlchemyStore
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore

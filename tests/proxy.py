@@ -97,9 +97,9 @@ class Proxy:
                 writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+        current = asyncio.current_task()
+        assert current is not None
+        self._tasks.add(current)
         self._open.add(writer)
         there: asyncio.StreamWriter | None = None
         try:
@@ -107,7 +107,13 @@ class Proxy:
             answers, there = await asyncio.open_connection("127.0.0.1", self.target)
             self._open.add(there)
             ways = [self._forward(reader, there, counted=True), self._forward(answers, writer, counted=False)]
-            await asyncio.wait([asyncio.ensure_future(way) for way in ways], return_when=asyncio.FIRST_COMPLETED)
+            tasks = [asyncio.ensure_future(way) for way in ways]
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in tasks:
+                    way.cancel()
+                await asyncio.wait(tasks)
         except OSError:  # nobody listens there
             pass
         finally:
@@ -115,7 +121,7 @@ class Proxy:
                 if end is not None:
                     self._open.discard(end)
                     end.transport.abort()
-            self._tasks.discard(task)
+            self._tasks.discard(current)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, counted: bool) -> None:
         with suppress(OSError):

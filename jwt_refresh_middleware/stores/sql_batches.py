@@ -1,4 +1,4 @@
-"""Steps that wait while others are under way go together: many rotations in one statement, one commit, one round trip."""
+"""Steps that wait while others are under way go together: many rotations in one statement and one commit."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""How work gets done on an engine that belongs to the application: apart from whoever asks for it, and again if need be."""
+"""How work gets done on an engine of the application's: apart from whoever asks for it, and again if need be."""
 
 import asyncio
 import random
@@ -59,8 +59,8 @@ class Connections:
     - So is work whose connection turns out to be gone: after a restart of the server all that are in the pool are. The
       work is told, since the first attempt may have happened. That costs nothing where nothing is wrong, unlike
       ``pool_pre_ping``, which asks the server before each use; and it helps as well when a server goes in between.
-    - At most as many connections are used at once as the pool keeps: its overflow, which is opened for one use and costs
-      more than it gives, is left to the application.
+    - At most as many connections are used at once as the pool keeps: its overflow, which is opened for one use and
+      costs more than it gives, is left to the application.
     """
 
     def __init__(self, engine: AsyncEngine, *, autocommit: bool) -> None:
@@ -88,8 +88,13 @@ class Connections:
             self._move_to(loop)
         task = loop.create_task(doing)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked may have gone: then nobody else looks at it
 
     def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
         """Pooled connections belong to an event loop: those of one that is closed would hang or fail."""

@@ -12,8 +12,10 @@ from .sql_table import from_row
 
 
 class MySQLStatements(Statements):
-    """Transactions in which rows are read that are locked by then. A statement's count is of rows that matched, also if
-    nothing about them changed: SQLAlchemy asks for that whenever it connects.
+    """Transactions in which rows are read that are locked by then.
+
+    A statement's count is of rows that matched, also if nothing about them changed: SQLAlchemy asks for that whenever
+    it connects.
     """
 
     autocommit = False  # switching it on and off again would take more round trips than a COMMIT

@@ -49,15 +49,11 @@ def sessions_table(metadata: MetaData, name: str = DEFAULT_NAME, *, schema: str 
     known = metadata.tables.get(f"{where}.{name}" if where else name)
     if known is not None:
         return known
-    table = Table(
-        name,
-        metadata,
+    times = ("created_at", "last_used_at", "expires_at", "ends_at")
+    columns: list[Column[Any]] = [
         Column("id", _KEY, primary_key=True),
         # Numbers before text, so that PostgreSQL needs no padding between them.
-        *(
-            Column(column, Double(), nullable=False)
-            for column in ("created_at", "last_used_at", "expires_at", "ends_at")
-        ),
+        *(Column(column, Double(), nullable=False) for column in times),
         Column("revoked_at", Double()),
         *(Column(column, Integer, nullable=False) for column in ("generation", "acknowledged", "late", "expires_on")),
         Column("subject", _KEY, nullable=False),
@@ -65,11 +61,12 @@ def sessions_table(metadata: MetaData, name: str = DEFAULT_NAME, *, schema: str 
         Column("user_agent", _TEXT),
         Column("binding", _TEXT, nullable=False),
         *(Column(column, _TEXT) for column in ("scopes", "claims", "amr", "revoked_reason")),
-        schema=schema,
-        # Room in each page for the next version of a row or two, so that it stays there and no index is touched.
-        postgresql_with={"fillfactor": 90},
-        **{f"{dialect}_{key}": value for dialect in ("mysql", "mariadb") for key, value in _MYSQL.items()},
-    )
+    ]
+    options: dict[str, Any] = {
+        f"{dialect}_{key}": value for dialect in ("mysql", "mariadb") for key, value in _MYSQL.items()
+    }
+    # Room in each page for the next version of a row or two, so that it stays there and no index is touched.
+    table = Table(name, metadata, *columns, schema=schema, postgresql_with={"fillfactor": 90}, **options)
     Index(f"{name}_subject", table.c.subject)
     # The end of a session's idle lifetime moves with every rotation, and in PostgreSQL a rotation that changes anything
     # indexed has to write to all indexes. So the day of it is indexed: only a session's first rotation of a day pays.

@@ -3,8 +3,8 @@
 ``python -m tests.benchmarks.lag [--ends 300] [--only redis]``
 
 Two processes share a store. One ends sessions at moments that nothing is in step with; the other has an issuer with
-the default settings and is asked nothing: what its feed says of itself is printed. Both read the same clock. Stores that
-are asked each second have a lag spread evenly over that second; the redis store tells at once.
+the default settings and is asked nothing: what its feed says of itself is printed. Both read the same clock. Stores
+that are asked each second have a lag spread evenly over that second; the redis store tells at once.
 """
 
 import argparse

@@ -72,9 +72,14 @@ class Monitor:
         """What is not granted must be the 503 of the contract, in time."""
         retry_after = reply.one("retry-after")
         told = f"{what}: {reply.status} {reply.code} after {took:.2f} s, Retry-After {retry_after}"
-        if reply.status != 503 or reply.code != "store_unavailable" or reply.json()["action"] != "retry":
-            self.wrong.append(told)
-        elif retry_after is None or not retry_after.isdigit() or int(retry_after) < 1:
+        if (
+            reply.status != 503
+            or reply.code != "store_unavailable"
+            or reply.json()["action"] != "retry"
+            or retry_after is None
+            or not retry_after.isdigit()
+            or int(retry_after) < 1
+        ):
             self.wrong.append(told)
         elif reply.all("set-cookie"):
             self.wrong.append(f"{told}, and the cookie was touched")

@@ -104,7 +104,7 @@ class Service:
 
     async def all_given_back(self) -> None:
         feed = int(hasattr(self.store, "client"))
-        await until(lambda: self.checked_out() <= feed, f"{self.checked_out()} connections are lent", 3)
+        await until(lambda: self.checked_out() <= feed, f"{self.checked_out()} connections are lent", 8)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ class RedisReplica(Redis):
 
 
 class PostgresReplica(Postgres):
-    """A hot standby of ``primary``, streaming by ``port``, asynchronously as PostgreSQL does if it is not told otherwise."""
+    """A hot standby of ``primary``, streaming by ``port``, asynchronously as PostgreSQL does by default."""
 
     def __init__(self, primary: Postgres, port: int) -> None:
         super().__init__()

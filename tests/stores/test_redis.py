@@ -469,9 +469,7 @@ async def _left_open(store: RedisStore, work: Awaitable[None]) -> None:
 
 
 async def test_a_session_takes_little(store: RedisStore, client: Redis) -> None:
-    agent = (
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari"
-    )
+    agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari"
     session = replace(
         a_session(claims={}, amr=(), scopes=("read",), subject="5f0c9a52-7b1e-4c39-9d54-000000000000"),
         id="A" * 22,

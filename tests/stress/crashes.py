@@ -71,8 +71,7 @@ class _Phase:
         """One life of one server, its end, and what everybody finds afterwards."""
         victim, over = self._setting.any_of(self._fleet), asyncio.Event()
         revoking, by_itself = point.endswith("revoke"), point != "any moment"
-        changes = {"dies_at": point, "dies_on": self._random.randrange(1, 12)} if by_itself else {}
-        await self._fleet.restart(victim, **changes)
+        await self._fleet.doom(victim, point if by_itself else "", self._random.randrange(1, 12))
         staying = self.clients[1:] if revoking else self.clients
         running = [asyncio.create_task(self._until(over, victim, client)) for client in staying]
         await asyncio.sleep(self._random.uniform(0.001, 0.1))

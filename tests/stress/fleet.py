@@ -10,7 +10,7 @@ import socket
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 from .nursery import Nursery
@@ -53,9 +53,8 @@ class Server:
         self._handle = -1
         self.start()
 
-    def start(self, **changes: Any) -> None:
-        """Begin, with a setup that differs in ``changes``."""
-        self._handle = self._nursery.fork(replace(self._setup, **changes), self._listening)
+    def start(self) -> None:
+        self._handle = self._nursery.fork(self._setup, self._listening)
 
     def kill(self) -> None:
         """SIGKILL; the process is gone when this returns."""
@@ -194,13 +193,11 @@ class Fleet:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(*(server.close() for server in self.servers))
 
-    async def restart(self, server: Server, **changes: Any) -> None:
-        """Kill a server at a quiet moment and start it again; what it has told so far still counts."""
-        if not server.is_gone():
-            self._past += (await server.told())["counts"]
-            server.kill()
-        server.start(**changes)
-        await server.told()
+    async def doom(self, server: Server, point: str, number: int) -> None:
+        """Let a server die at a point of its work (see ``server.py``); what it has told so far still counts."""
+        self._past += (await server.told())["counts"]
+        if point:
+            await server.ask("GET", f"/doom/{point}/{number}")
 
     async def counts(self) -> Counter[str]:
         """How often each event was told, by all processes there have been (but for those that died with theirs)."""

@@ -19,7 +19,7 @@ LONGEST_WAIT = 6.0
 _MOST_CLIENTS = 16
 _LONGEST_HISTORY = 60
 
-Restart = Callable[[DatabaseServer], None]
+Act = Callable[[DatabaseServer], None]
 
 
 @dataclass(slots=True)
@@ -56,8 +56,10 @@ class _Phase:
         for client in self.clients:  # what a process has seen once it knows by heart; the others check it anew
             await client.use(self._setting.any_of(self._fleet))
 
-    async def outage(self, restart: Restart, away: float, *, hangs: bool = False) -> None:
+    async def outage(self, trial: "Trial", *, hangs: bool = False) -> None:
         """The database dies (or ``hangs``) at some moment, is away for a while and comes back."""
+        if trial.before is not None:
+            await asyncio.to_thread(trial.before, self._database)
         over = asyncio.Event()
         running = [asyncio.create_task(self._load(client, over)) for client in self.clients]
         await asyncio.sleep(self._random.uniform(0.05, 0.4))
@@ -66,12 +68,12 @@ class _Phase:
         else:
             await asyncio.to_thread(self._database.kill)
         self._away = True
-        await asyncio.sleep(away)
+        await asyncio.sleep(LONGEST_WAIT + 0.5 if hangs else trial.away)
         self._away = False
         if hangs:
             self._database.resume()
         else:
-            await asyncio.to_thread(restart, self._database)
+            await asyncio.to_thread(trial.restart, self._database)
         back = time.monotonic()
         over.set()
         await asyncio.gather(*running)
@@ -129,7 +131,8 @@ class Trial:
 
     name: str
     database: Callable[[], DatabaseServer]
-    restart: Restart = DatabaseServer.start
+    before: Act | None = None
+    restart: Act = DatabaseServer.start
     required: bool = True
     hang: bool = False
     away: float = 0.4
@@ -148,9 +151,9 @@ async def run(setting: Setting, seconds: float, trial: Trial | None = None) -> R
             watch = Stopwatch(seconds)
             await phase.login()
             if trial.hang:
-                await phase.outage(trial.restart, LONGEST_WAIT + 0.5, hangs=True)
+                await phase.outage(trial, hangs=True)
             while watch.goes_on():
-                await phase.outage(trial.restart, trial.away)
+                await phase.outage(trial)
             elapsed = watch.elapsed
             seen.losses.rotations_acknowledged = seen.losses.tally.ok
             seen.losses.rotations_lost = (await fleet.counts())["rotations_lost"]

@@ -31,8 +31,7 @@ SECRET = "a secret of the tests, and certainly more than thirty-two bytes"
 class Setup:
     """How the servers of a fleet are set up; all times in seconds.
 
-    ``dies_at``: ``before-commit`` or ``after-commit`` of its rotation number ``dies_on``, ``before-revoke`` or
-    ``after-revoke`` of its first end of a session; empty for never. ``fault``: see ``faults.py``.
+    ``fault``: see ``faults.py``.
     """
 
     kind: str
@@ -40,8 +39,6 @@ class Setup:
     namespace: str
     leeway: float = 10.0
     sync: float = 1.0
-    dies_at: str = ""
-    dies_on: int = 1
     fault: str = ""
 
 
@@ -90,33 +87,40 @@ class Tracked:
         return JSONResponse({})
 
 
-def die_at(setup: Setup, store: SessionStore) -> None:
-    """End this process at a named point of what the store does."""
-    advance, revoke, rotations = store.advance, store.revoke, 0
+class Doom:
+    """Ends this process at a named point of what the store does, once that was asked for."""
 
-    def here(name: str) -> None:
-        if setup.dies_at == name:
+    def __init__(self, store: SessionStore) -> None:
+        self._advance, self._revoke = store.advance, store.revoke
+        self._point = ""
+        self._rotations = 0
+        store.advance = self.advance  # type: ignore[method-assign]
+        store.revoke = self.revoke  # type: ignore[method-assign]
+
+    async def route(self, request: Request) -> Response:
+        """``before-commit`` or ``after-commit`` of the so manieth rotation, ``before-revoke`` or ``after-revoke``."""
+        self._point, self._rotations = request.path_params["point"], request.path_params["number"]
+        return JSONResponse({})
+
+    def _here(self, name: str) -> None:
+        if self._point == name:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    async def dying_advance(step: Advance) -> tuple[bool, Session | None]:
-        nonlocal rotations
-        rotations += 1
-        fatal = rotations == setup.dies_on
+    async def advance(self, step: Advance) -> tuple[bool, Session | None]:
+        self._rotations -= 1
+        fatal = self._rotations == 0
         if fatal:
-            here("before-commit")
-        answer = await advance(step)
+            self._here("before-commit")
+        answer = await self._advance(step)
         if fatal:
-            here("after-commit")
+            self._here("after-commit")
         return answer
 
-    async def dying_revoke(session_id: str, *, reason: str, now: float) -> bool:
-        here("before-revoke")
-        answer = await revoke(session_id, reason=reason, now=now)
-        here("after-revoke")
+    async def revoke(self, session_id: str, *, reason: str, now: float) -> bool:
+        self._here("before-revoke")
+        answer = await self._revoke(session_id, reason=reason, now=now)
+        self._here("after-revoke")
         return answer
-
-    store.advance = dying_advance  # type: ignore[method-assign]
-    store.revoke = dying_revoke  # type: ignore[method-assign]
 
 
 async def authenticate(credentials: dict[str, Any]) -> str:
@@ -133,9 +137,7 @@ def serve(setup: Setup, listening: socket.socket) -> None:
     store = make_store(setup.kind, setup.url, setup.namespace)
     if setup.fault:
         faults.seed(setup.fault, store)
-    if setup.dies_at:
-        die_at(setup, store)
-    told = Told()
+    doom, told = Doom(store), Told()
     issuer = Issuer(
         SECRET,
         store,
@@ -145,11 +147,13 @@ def serve(setup: Setup, listening: socket.socket) -> None:
         on_event=told,
     )
     inner = Starlette()
-    app = Tracked(
-        JWTRefreshMiddleware(inner, issuer=issuer, authenticate=authenticate, public=["/events", "/finished/*"])
-    )
+    open_to_all = ["/events", "/finished/*", "/doom/*"]
+    app = Tracked(JWTRefreshMiddleware(inner, issuer=issuer, authenticate=authenticate, public=open_to_all))
     inner.router.routes += [
-        Route("/me", me), Route("/events", told.route), Route("/finished/{number}", app.finished),
-    ]  # fmt: skip
+        Route("/me", me),
+        Route("/events", told.route),
+        Route("/finished/{number}", app.finished),
+        Route("/doom/{point}/{number:int}", doom.route),
+    ]
     patient = {"timeout_keep_alive": 600, "timeout_graceful_shutdown": 1}
     uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, **patient)).run(sockets=[listening])

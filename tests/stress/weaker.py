@@ -10,43 +10,44 @@ from .setting import Setting
 
 
 class LaggingPair(Redis):
-    """A primary and a replica that has stopped listening; after the fail-over that one serves at the same address."""
+    """A primary, and a replica that stops listening; after the fail-over that one serves at the same address."""
 
     def __init__(self, *options: str) -> None:
-        super().__init__(*options)
+        super().__init__("--repl-diskless-sync-delay", "0", *options)
         self.replica = Redis()
 
-    def start(self) -> None:
-        super().start()
-        self.follow()
-
-    def follow(self) -> None:
-        """Bring the replica into step, and let it fall behind from here on."""
-        if self.replica.process is None:
-            self.replica.start()
+    def fall_behind(self) -> None:
+        """The replica hears of everything until now, and of nothing from here on."""
+        self.replica.start()
         self.replica.say(f"REPLICAOF 127.0.0.1 {self.port}")
         deadline = time.monotonic() + 20
-        while b"master_link_status:up" not in self.replica.say("INFO replication"):
+        while not self._is_in_step():
             if time.monotonic() > deadline:
                 raise RuntimeError("the replica does not follow")
             time.sleep(0.02)
         self.replica.pause()
 
+    def _is_in_step(self) -> bool:
+        """Whether the replica has everything, and has written it to its file as well."""
+        replication, persistence = self.replica.say("INFO replication"), self.replica.say("INFO persistence")
+        written = b"aof_rewrite_in_progress:0" in persistence and b"aof_rewrite_scheduled:0" in persistence
+        return b"master_link_status:up" in replication and written
+
     def fail_over(self) -> None:
-        """What the replica has is what there is from now on."""
-        self.replica.resume()
+        """What the replica has is what there is from now on; it does not wake up, or it would hear the rest."""
         self.replica.kill()
-        for place in (self.directory, self.replica.directory):
-            place.mkdir(exist_ok=True)
         shutil.rmtree(self.directory / "appendonlydir")
-        shutil.copytree(self.replica.directory / "appendonlydir", self.directory / "appendonlydir")
-        super().start()
-        shutil.rmtree(self.replica.directory / "appendonlydir")
-        self.follow()
+        shutil.move(self.replica.directory / "appendonlydir", self.directory / "appendonlydir")
+        self.start()
 
     def close(self) -> None:
         self.replica.close()
         super().close()
+
+
+def _fall_behind(database: DatabaseServer) -> None:
+    assert isinstance(database, LaggingPair)
+    database.fall_behind()
 
 
 def _fail_over(database: DatabaseServer) -> None:
@@ -72,6 +73,7 @@ _TRIALS = {
         Trial(
             name="Redis, fail-over to a lagging replica",
             database=LaggingPair,
+            before=_fall_behind,
             restart=_fail_over,
             required=False,
             note="what the replica had not heard is lost: rotations (their owners go on, `generation_ahead`), new "
