@@ -3,9 +3,14 @@
 Each issuer has a connection of its own through a gate, where every message to the server waits until the schedule lets
 it through. Schedules are found by running: wherever both wait, one goes first, and in a later run the other. A request
 that the database itself makes wait, for a lock, is passed over until its answer comes.
+
+MariaDB needs several messages where the others need one, and each wait for a lock takes time: of its schedules so many
+are played at random, unless ``EVERY_ORDER`` is set in the environment.
 """
 
 import asyncio
+import os
+import random
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -23,6 +28,7 @@ from .test_interleavings import ENDING, PAIRS, Scene, nothing_lives, one_success
 
 _BLOCKED = 0.05
 """Seconds without an answer after which a request is taken to wait for a lock of the other."""
+_SAMPLE = 8
 
 
 class Two:
@@ -85,7 +91,7 @@ async def test_two_processes_in_every_order(
 ) -> None:
     if reason := Servers.missing(kind):
         pytest.skip(reason)
-    url, namespace, played = servers.url(kind), secrets.token_hex(4), 0
+    url, namespace, played, rng = servers.url(kind), secrets.token_hex(4), 0, random.Random(after)
     port = urlsplit(url).port
     assert port is not None
     async with AsyncExitStack() as stack:
@@ -95,6 +101,13 @@ async def test_two_processes_in_every_order(
         issuers = [await stack.enter_async_context(make_issuer(store, clock, listener)) for store in stores]
         two = Two(issuers, proxies)
         for first, second in PAIRS:
+            sampled = kind == "mariadb" and not os.environ.get("EVERY_ORDER")
+            if sampled:
+                for _ in range(_SAMPLE):
+                    at_random = [rng.randint(0, 1) for _ in range(20)]
+                    await _one_schedule(two, at_random, first, second, clock, listener, after)
+                    played += 1
+                continue
             choices: list[int] | None = []
             while choices is not None:
                 choices = _next(await _one_schedule(two, choices, first, second, clock, listener, after))
