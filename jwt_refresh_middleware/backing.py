@@ -67,7 +67,11 @@ class Backing:
 
     async def _open(self) -> None:
         await self.store.open()
-        await self.feed.follow()
+        try:
+            await self.feed.follow()
+        except BaseException:  # nobody closes what was never open
+            await self.store.close()
+            raise
         self._rounds.start()
         self.is_running = asyncio.get_running_loop().is_running
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
 from .redis_rows import Script
 
@@ -70,7 +70,7 @@ class Calls:
         """What the server answers. Its own error comes back, and that of the connection to all that are on it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # another one has ended in the middle of something: nobody waits there any more
-            self._loop, self._driver = loop, None
+            self._loop, self._driver, self._batch, self._limit = loop, None, (), None
             self._waiting.clear()
         answer: asyncio.Future[Any] = loop.create_future()
         answer.add_done_callback(self._look)
@@ -86,8 +86,11 @@ class Calls:
 
     def _look(self, answer: "asyncio.Future[Any]") -> None:
         """Nobody waits any more for what is under way: its connection is given up, so that others need not wait."""
-        if answer.cancelled() and self._limit is not None and all(waiting.answer.done() for waiting in self._batch):
-            self._limit.reschedule(asyncio.get_running_loop().time())
+        limit = self._limit
+        if not answer.cancelled() or limit is None or limit.expired():
+            return
+        if all(waiting.answer.done() for waiting in self._batch):
+            limit.reschedule(asyncio.get_running_loop().time())
 
     async def _drive(self) -> None:
         try:
@@ -110,6 +113,9 @@ class Calls:
                     second = await self._send([waiting.call.long() for waiting in again], again)
                     for number, answer in zip(unknown, second, strict=True):
                         answers[number] = answer
+                if any(isinstance(answer, ReadOnlyError) for answer in answers):
+                    # A replica since a fail-over. It keeps the connection; a new one may lead to the new master.
+                    await self._client.connection_pool.disconnect(inuse_connections=False)
         except Exception as error:  # noqa: BLE001  whatever it is, it is for those who asked
             answers = [ConnectionError(f"{type(error).__name__}: {error}") for _ in batch]
         finally:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import Pool, QueuePool, StaticPool
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection, bool], Awaitable[T]]
@@ -39,22 +39,31 @@ class Fault(Enum):
 
 def fault_of(error: Exception) -> Fault:
     """What ``error``, raised by work on a connection, says."""
-    if not isinstance(error, DBAPIError):
-        return Fault.LOST if isinstance(error, (OSError, EOFError)) else Fault.OTHER
-    cause: Any = error.orig
-    code = getattr(cause, "sqlstate", None) or (cause.args[0] if cause is not None and cause.args else None)
+    lost = isinstance(error, (OSError, EOFError))
+    cause: Any = error
+    if isinstance(error, DBAPIError):
+        lost, cause = error.connection_invalidated, error.orig
+    code = getattr(cause, "sqlstate", None) or next(iter(getattr(cause, "args", ())), None)
     if code in _CONFLICTS:
         return Fault.CONFLICT
-    if error.connection_invalidated or code in _LOST or (isinstance(code, str) and code[:2] == "08" and len(code) == 5):
+    if lost or code in _LOST or (isinstance(code, str) and len(code) == 5 and code.startswith("08")):
         return Fault.LOST
     return Fault.OTHER
+
+
+def _places(pool: Pool) -> int:
+    """How many connections are used at once."""
+    if isinstance(pool, StaticPool):
+        return 1  # SQLite in memory: its one connection is for one at a time, or they share a transaction
+    return (pool.size() if isinstance(pool, QueuePool) else 0) or _PLACES
 
 
 class Connections:
     """Runs work on connections of an engine's pool.
 
     - Whoever is cancelled leaves at once. The work is cancelled then too, in a task of its own, which sees to it that a
-      connection with an answer outstanding is closed and never used again.
+      connection with an answer outstanding is closed and never used again. In SQLite nobody is far away and a thread
+      cannot be cancelled: there the work goes on.
     - Work that lost a race against others' transactions is done again.
     - So is work whose connection turns out to be gone: after a restart of the server all that are in the pool are. The
       work is told, since the first attempt may have happened. That costs nothing where nothing is wrong, unlike
@@ -67,7 +76,7 @@ class Connections:
         """``autocommit``: each statement is a transaction, whatever the engine's isolation level is."""
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT") if autocommit else engine
         self._over_network = engine.dialect.name != "sqlite"
-        self._most = (engine.pool.size() if isinstance(engine.pool, QueuePool) else 0) or _PLACES
+        self._most = _places(engine.pool)
         self._places = asyncio.Semaphore(self._most)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -78,7 +87,8 @@ class Connections:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            task.cancel()
+            if self._over_network:
+                task.cancel()
             raise
 
     def start(self, doing: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -115,7 +125,10 @@ class Connections:
         for attempt in range(_ATTEMPTS):
             async with self._places, self._engine.connect() as connection:
                 try:
-                    return await work(connection, repeated)
+                    answer = await work(connection, repeated)
+                    if connection.in_transaction():  # it has read; a connection that breaks now is seen to as any other
+                        await connection.rollback()
+                    return answer
                 except Exception as error:
                     fault = fault_of(error)
                     if fault is not Fault.CONFLICT and self._over_network and not isinstance(error, IntegrityError):

@@ -59,9 +59,14 @@ class MySQLStatements(Statements):
 
 
 async def _read_committed(db: AsyncConnection) -> None:
-    """What follows is a transaction that locks the rows it finds and nothing between them, whatever the engine's is."""
+    """What follows is a transaction that locks the rows it finds and nothing between them, whatever the engine's is.
+
+    The level is of this transaction only. One that has to be set back when the connection returns to its pool would
+    cost the pool that connection if it broke just then.
+    """
     await db.rollback()
-    await db.execution_options(isolation_level="READ COMMITTED")
+    await db.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    await db.exec_driver_sql("START TRANSACTION")
 
 
 async def _in_one_transaction(db: AsyncConnection) -> None:
@@ -71,4 +76,4 @@ async def _in_one_transaction(db: AsyncConnection) -> None:
     """
     connection = (await db.get_raw_connection()).dbapi_connection
     if connection is not None and db.dialect.detect_autocommit_setting(connection):
-        await _read_committed(db)
+        await db.exec_driver_sql("START TRANSACTION")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import MetaData
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..concurrency import SingleFlight
 from ..sessions import Session
@@ -65,6 +65,7 @@ class SQLAlchemyStore:
         self.table = sessions_table(metadata if metadata is not None else MetaData(), table_name, schema=schema)
         self._do = kind(self.table)
         self._connections = Connections(engine, autocommit=self._do.autocommit)
+        self._creating = Connections(engine, autocommit=True)
         self._batches: Batches | None = None
         if isinstance(self._do, PostgreSQLStatements):
             self._batches = Batches(self._advance_all, self._connections.start)
@@ -77,12 +78,7 @@ class SQLAlchemyStore:
 
     async def create_all(self) -> None:
         """Make the table and its indexes, as far as they are missing. Several processes may do it at once."""
-        connections = Connections(self.engine, autocommit=True)
-
-        async def work(db: AsyncConnection, _: bool) -> None:
-            await create(db, self.table)
-
-        await connections.run(work)
+        await self._creating.run(lambda db, _: create(db, self.table))
 
     async def open(self) -> None:
         """See :meth:`SessionStore.open`. Creates nothing: an account that may only read will do.
@@ -94,10 +90,7 @@ class SQLAlchemyStore:
             await self._opening.run(self._open)
 
     async def _open(self) -> None:
-        async def work(db: AsyncConnection, _: bool) -> None:
-            await check(db, self.table)
-
-        await self._connections.run(work)
+        await self._connections.run(lambda db, _: check(db, self.table))
         self._is_open = True
 
     async def close(self) -> None:
@@ -105,6 +98,7 @@ class SQLAlchemyStore:
         if self._batches is not None:
             await self._batches.finish()
         await self._connections.finish()
+        await self._creating.finish()
 
     async def add(self, session: Session) -> None:
         """See :meth:`SessionStore.add`."""

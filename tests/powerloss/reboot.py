@@ -66,10 +66,11 @@ async def examine(directory: Path, image: Image, model: Model, chance: random.Ra
             verdict = database.execute("PRAGMA integrity_check").fetchall()
         if verdict != [("ok",)]:
             found.add(Trouble.CORRUPT, verdict[0][0])
-    except (sqlite3.DatabaseError, StoreUnavailable) as error:
-        found.add(Trouble.CORRUPT, error)
+    except Exception as error:  # a damaged row may raise anything, and whatever it is, it is found
+        found.add(Trouble.CORRUPT, repr(error))
     finally:
         await issuer.aclose()
+        await store_of(issuer).close()  # where the issuer could not be opened, it closes nothing
     return found
 
 

@@ -21,7 +21,7 @@ Keep = Callable[[str, object], None]
 
 
 def _keep(record_property: Keep, result: Result) -> None:
-    for name in ("images", "operations", "bad", "lost", "upper_bound", "seconds"):
+    for name in ("images", "operations", "bad", "lost", "seconds"):
         record_property(f"{result.level} {name}", getattr(result, name))
 
 

@@ -19,7 +19,6 @@ from typing import NamedTuple, Self
 
 from jwt_refresh_middleware import Device, DevicePolicy, Issuer, TokenPair
 from jwt_refresh_middleware.errors import AuthError, RefreshInvalid
-from jwt_refresh_middleware.events import Event
 from jwt_refresh_middleware.stores.group_commit import Kind
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 from jwt_refresh_middleware.testing import Clock
@@ -31,7 +30,6 @@ DEVICE = Device(ip="203.0.113.7", user_agent="Mozilla/5.0 (X11; Linux x86_64; rv
 LEEWAY = 10.0
 _CHECKPOINT_PAGES = 12
 """So that the main file is written to all the time; 1000 by default."""
-
 
 Deed = Callable[[Known], Awaitable[None]]
 
@@ -60,7 +58,7 @@ class Task(NamedTuple):
         return cls(*json.loads(text))
 
 
-def make_issuer(path: str, clock: Clock, on_event: Callable[[Event], Awaitable[None]] | None = None) -> Issuer:
+def make_issuer(path: str, clock: Clock) -> Issuer:
     """An issuer as any, but that its background rounds do not come, and that its access tokens outlive the tests."""
     return Issuer(
         SECRET,
@@ -69,7 +67,6 @@ def make_issuer(path: str, clock: Clock, on_event: Callable[[Event], Awaitable[N
         reuse_leeway=timedelta(seconds=LEEWAY),
         device_policy=DevicePolicy(refresh_rate=None),
         clock=clock,
-        on_event=on_event,
         sync_interval=timedelta(days=1),
     )
 

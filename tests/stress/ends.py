@@ -97,7 +97,7 @@ async def _race(setting: Setting, fleet: Fleet, ends: Ends, way: str) -> None:
     work = [client.refresh((others or [where])[n % len(others or [where])], generation) for n in range(_REFRESHES)]
     first, second = work[: _REFRESHES // 2], work[_REFRESHES // 2 :]
     tasks = [asyncio.create_task(one) for one in first]
-    await asyncio.sleep(setting.dice.choice((0, 0, 0.002, 0.005)))
+    await asyncio.sleep(setting.dice.choice((0, 0.002, 0.005, 0.02, 0.05)))  # before, among and after their answers
     ending = asyncio.create_task(_end(client, neighbour, where, way))
     tasks += [asyncio.create_task(one) for one in second]
     await ending

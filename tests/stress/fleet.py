@@ -138,7 +138,7 @@ class Server:
         self._idle.append(connection)
         again = re.search(rb"(?i)\r\nretry-after: *(\d+)", head)
         seconds = time.monotonic() - began
-        parsed = json.loads(content) if content else {}
+        parsed = json.loads(content) if content.startswith(b"{") else {}
         return Answer(int(head.split(None, 2)[1]), parsed, int(again[1]) if again else None, seconds)
 
     async def ask_and_leave(self, path: str, body: dict[str, Any], number: str, after: float) -> None:

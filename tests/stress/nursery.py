@@ -61,7 +61,8 @@ def _reap() -> None:
 
 
 def main() -> None:
-    control, handles = socket.socket(fileno=int(sys.argv[1])), []
+    control = socket.socket(fileno=int(sys.argv[1]))
+    handles: list[int] = []
     while True:
         message, listening, *_ = socket.recv_fds(control, _MESSAGE, 1)
         _reap()

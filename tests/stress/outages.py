@@ -13,7 +13,8 @@ from .fleet import Fleet
 from .report import Result, Zero
 from .setting import Setting, Stopwatch
 
-SERVERS: dict[str, type[DatabaseServer]] = {"redis": Redis, "postgresql": Postgres, "mariadb": MariaDB}
+Database = Redis | Postgres | MariaDB
+SERVERS: dict[str, type[Database]] = {"redis": Redis, "postgresql": Postgres, "mariadb": MariaDB}
 LONGEST_WAIT = 6.0
 """Seconds in which 503 must come: the issuer's patience with its store is 5."""
 _MOST_CLIENTS = 16
@@ -130,7 +131,7 @@ class Trial:
     """One way of losing a database. ``required``: whether it must be survived without a loss."""
 
     name: str
-    database: Callable[[], DatabaseServer]
+    database: Callable[[], Database]
     before: Act | None = None
     restart: Act = DatabaseServer.start
     required: bool = True
@@ -141,11 +142,12 @@ class Trial:
 
 async def run(setting: Setting, seconds: float, trial: Trial | None = None) -> Result:
     """By default the database of the setting's kind as it has to be set up."""
-    hang = seconds > 20
+    hang = seconds >= 10
     trial = trial or Trial(name="crashes of the database", database=SERVERS[setting.kind], hang=hang)
     result, seen = Result(trial.name, note=trial.note), Outages()
     with ExitStack() as stack:
-        database = await asyncio.to_thread(stack.enter_context, trial.database())
+        database = trial.database()
+        await asyncio.to_thread(stack.enter_context, database)
         async with replace(setting, url=database.url).fleet(sync=0.2) as fleet:
             phase = _Phase(setting, fleet, database, seen)
             watch = Stopwatch(seconds)

@@ -155,5 +155,7 @@ def serve(setup: Setup, listening: socket.socket) -> None:
         Route("/finished/{number}", app.finished),
         Route("/doom/{point}/{number:int}", doom.route),
     ]
-    patient = {"timeout_keep_alive": 600, "timeout_graceful_shutdown": 1}
-    uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, **patient)).run(sockets=[listening])
+    config = uvicorn.Config(
+        app, log_level="error", access_log=False, timeout_keep_alive=600, timeout_graceful_shutdown=1
+    )
+    uvicorn.Server(config).run(sockets=[listening])
