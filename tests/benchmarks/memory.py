@@ -33,6 +33,7 @@ from .common import SECRET, banner, table
 AGENT = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
 )
+_AT_ONCE = 100
 Size = Callable[[], Awaitable[int]]
 
 
@@ -113,17 +114,17 @@ async def measure(name: str, sessions: int) -> list[object]:
     make, target = PLACES[name]
     async with make() as (store, size), Issuer(SECRET, store) as issuer:
         sizes, tokens = {0: await size()}, []
-        for first in range(0, sessions, 1000):
+        for first in range(0, sessions, _AT_ONCE):
             logins = (
                 issuer.login(f"5f0c9a52-7b1e-4c39-9d54-{number // 4:012x}", device=device(number), scopes=["read"])
-                for number in range(first, first + 1000)
+                for number in range(first, first + _AT_ONCE)
             )
             tokens += [pair.refresh_token for pair in await asyncio.gather(*logins)]
-            if first + 1000 in (sessions // 10, sessions):
-                sizes[first + 1000] = await size()
+            if first + _AT_ONCE in (sessions // 10, sessions):
+                sizes[first + _AT_ONCE] = await size()
         slope = (sizes[sessions] - sizes[sessions // 10]) / (sessions - sessions // 10)
-        for first in range(0, sessions, 1000):
-            batch = range(first, first + 1000)
+        for first in range(0, sessions, _AT_ONCE):
+            batch = range(first, first + _AT_ONCE)
             await asyncio.gather(*(issuer.refresh(tokens[number], device=device(number)) for number in batch))
         rotated = (await size() - sizes[0]) / sessions
     return [name, sessions, f"{slope:.0f}", f"{rotated:.0f}", target]
