@@ -15,6 +15,7 @@ Work = Callable[[AsyncConnection, bool], Awaitable[T]]
 """What is done on a connection. The flag: an attempt before this one may have happened, nobody knows."""
 
 _ATTEMPTS = 6
+_LAST_WORDS = 5.0
 _PAUSE = 0.02
 _PLACES = 16
 _CONFLICTS: frozenset[object] = frozenset({"40001", "40P01", 1020, 1205, 1213})
@@ -115,9 +116,13 @@ class Connections:
         self._tasks.clear()
 
     async def finish(self) -> None:
-        """Wait for everything that was started in this event loop."""
-        while self._tasks and self._loop is asyncio.get_running_loop():
-            await asyncio.wait(self._tasks)
+        """Wait for everything that was started in this event loop; not for ever, if a server does not answer."""
+        if self._tasks and self._loop is asyncio.get_running_loop():
+            _, late = await asyncio.wait(self._tasks, timeout=_LAST_WORDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=_LAST_WORDS)
 
     async def attempt(self, work: Work[T]) -> T:
         """The same as :meth:`run`, in the task of whoever asks."""
