@@ -283,7 +283,7 @@ class Rotation(RuleBasedStateMachine):
             assert {session.id for session in self.run(self.issuer.sessions(subject))} == live
 
 
-EXAMPLES = {"memory": 60, "sqlite": 60, "redis": 20, "redis-cluster": 4, "postgresql": 12, "mariadb": 10}
+EXAMPLES = {"memory": 60, "sqlite": 40, "redis": 12, "redis-cluster": 3, "postgresql": 6, "mariadb": 4}
 
 
 @pytest.mark.parametrize("kind", KINDS)
