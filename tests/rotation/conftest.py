@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from ..kinds import KINDS, SHARED, Servers
+from ..kinds import KINDS, Servers
 from .fleet import Place
 from .support import Clock, Listener
 
@@ -25,9 +25,9 @@ def kind(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.fixture(params=[kind for kind in SHARED if kind != "redis-cluster"])
+@pytest.fixture(params=["sqlite", "redis", "postgresql"])
 def place(request: pytest.FixtureRequest, servers: Servers) -> Place:
-    """A store that several processes share, not used yet. Processes over a cluster: see ``tests/stress``."""
+    """A store that several processes share, not used yet. Processes over the others: see ``tests/stress``."""
     if reason := Servers.missing(request.param):
         pytest.skip(reason)
     return Place(request.param, servers.url(request.param), secrets.token_hex(4))
