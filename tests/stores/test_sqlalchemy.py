@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import random
 import secrets
 import time
@@ -763,6 +764,9 @@ def test_lives_in_one_event_loop_after_the_other(url: str, name: str) -> None:
         asyncio.run(asyncio.wait_for(first(), 10))
         asyncio.run(asyncio.wait_for(second(1), 10))
         asyncio.run(asyncio.wait_for(last(), 10))
+        del engine, store, first, second, last  # what is left of the loops' connections goes here, and nowhere later
+        for _ in range(3):
+            gc.collect()
 
 
 async def test_an_engine_without_a_pool(postgresql: str, name: str) -> None:
