@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
@@ -137,7 +138,8 @@ class RedisStore:
         now = session.last_used_at
         key, left = self._keys.session(session.id), _milliseconds(session.expires_at - now + GRACE)
         lasts, gone = _milliseconds(session.ends_at - now + GRACE), now - GRACE
-        member = (self._keys.subject(session.subject), session.id, session.ends_at, gone, lasts)
+        # A whole second as the score: Redis keeps a short list as text, and this as a number of a few bytes.
+        member = (self._keys.subject(session.subject), session.id, math.ceil(session.ends_at), gone, lasts)
         # First the list: a crash in between leaves a name that nothing is found under, not a session nobody can end.
         listing = Call(member, rows.INDEX, writes=True)
         adding = Call((key, to_row(session), left), rows.ADD, writes=True)

@@ -7,7 +7,7 @@ from typing import Any
 from redis.asyncio import Redis, RedisCluster
 
 from .redis_calls import Call
-from .redis_rows import PURGE, SHARDS, Keys, from_row
+from .redis_rows import PURGE, SHARDS, Keys, expires_at, from_row
 
 _SCAN = 5000
 _FEEDS_AT_ONCE = 32
@@ -28,9 +28,9 @@ class Cleaning:
         found = [key.decode() if isinstance(key, bytes) else key for key in await self._some_keys(client)]
         held = await asyncio.gather(*(self._run(Call(("GET", key))) for key in found))
         over = [
-            (key, from_row(key.partition("}s:")[2], row))
+            (key, from_row(self._keys.id_of(key), row))
             for key, row in zip(found, held, strict=True)
-            if row is not None and float(row.split(b"\n", 5)[4]) <= before
+            if row is not None and expires_at(row) <= before
         ]
         answers = await asyncio.gather(*(self._run(Call((key, before), PURGE, writes=True)) for key, _ in over))
         gone = [session for (_, session), (deleted, *_) in zip(over, answers, strict=True) if deleted]

@@ -6,14 +6,14 @@ SUITE = "tests/stores/test_redis.py::TestRedisStore::test_"
 ALONE = "tests/stores/test_redis.py::test_"
 FOUND = "tests/faults/test_found.py::test_"
 
-_CONDITIONS = "if not allowed or generation ~= ARGV[1] or revoked ~= '' or tonumber(expires) <= now then"
+_CONDITIONS = "if not allowed or generation ~= tonumber(ARGV[1]) or revoked ~= '' or expires <= now then"
 
 FAULTS = (
     Fault(
         name="redis-swaps-any-generation",
         file="stores/redis_rows.py",
         old=_CONDITIONS,
-        new=_CONDITIONS.replace("generation ~= ARGV[1] or ", ""),
+        new=_CONDITIONS.replace("generation ~= tonumber(ARGV[1]) or ", ""),
         tests=(SUITE + "concurrent_advances_have_one_winner",),
     ),
     Fault(
@@ -27,7 +27,7 @@ FAULTS = (
         name="redis-swaps-what-has-expired",
         file="stores/redis_rows.py",
         old=_CONDITIONS,
-        new=_CONDITIONS.replace(" or tonumber(expires) <= now", ""),
+        new=_CONDITIONS.replace(" or expires <= now", ""),
         tests=(SUITE + "advances_only_what_may_be_advanced",),
     ),
     Fault(
@@ -47,56 +47,56 @@ FAULTS = (
     Fault(
         name="redis-lets-a-rotation-pass-the-absolute-end",
         file="stores/redis_rows.py",
-        old="if tonumber(expires) > tonumber(ends) then expires = ends end\n",
-        new="",
+        old="math.min(tonumber(ARGV[4]), ends)",
+        new="tonumber(ARGV[4])",
         tests=(SUITE + "never_passes_the_absolute_end",),
     ),
     Fault(
         name="redis-keeps-a-row-for-ever-once-it-was-rotated",
         file="stores/redis_rows.py",
-        old="row, 'PX', math.max(1, math.ceil((tonumber(expires) - now + ARGV[5]) * 1000)))",
+        old="row, 'PX', math.max(1, math.ceil((expires - now + ARGV[5]) * 1000)))",
         new="row)",
         tests=(ALONE + "rows_outlive_their_sessions_by_a_day",),
     ),
     Fault(
         name="redis-lets-a-row-go-with-the-first-idle-end",
         file="stores/redis_rows.py",
-        old="row, 'PX', math.max(1, math.ceil((tonumber(expires) - now + ARGV[5]) * 1000)))",
+        old="row, 'PX', math.max(1, math.ceil((expires - now + ARGV[5]) * 1000)))",
         new="row, 'KEEPTTL')",
         tests=(ALONE + "rows_outlive_their_sessions_by_a_day",),
     ),
     Fault(
         name="redis-keeps-a-row-for-ever-once-it-was-revoked",
         file="stores/redis_rows.py",
-        old="revoked, reason = ARGV[1], ARGV[2]\nredis.call('SET', KEYS[1], {_JOIN}, 'KEEPTTL')\n",
-        new="revoked, reason = ARGV[1], ARGV[2]\nredis.call('SET', KEYS[1], {_JOIN})\n",
+        old="revoked, reason = ARGV[1], ARGV[2]\nredis.call('SET', KEYS[1], {_ROW}, 'KEEPTTL')\n",
+        new="revoked, reason = ARGV[1], ARGV[2]\nredis.call('SET', KEYS[1], {_ROW})\n",
         tests=(ALONE + "rows_outlive_their_sessions_by_a_day",),
     ),
     Fault(
         name="redis-keeps-a-row-for-ever-once-it-was-noted",
         file="stores/redis_rows.py",
-        old="late = generation\nredis.call('SET', KEYS[1], {_JOIN}, 'KEEPTTL')\n",
-        new="late = generation\nredis.call('SET', KEYS[1], {_JOIN})\n",
+        old="late = generation\nredis.call('SET', KEYS[1], {_ROW}, 'KEEPTTL')\n",
+        new="late = generation\nredis.call('SET', KEYS[1], {_ROW})\n",
         tests=(FOUND + "whatever_is_done_to_a_row_it_goes_a_day_after_its_session",),
     ),
     Fault(
         name="redis-keeps-a-row-for-ever-once-it-was-acknowledged",
         file="stores/redis_rows.py",
-        old="acknowledged = ARGV[1]\nredis.call('SET', KEYS[1], {_JOIN}, 'KEEPTTL')\n",
-        new="acknowledged = ARGV[1]\nredis.call('SET', KEYS[1], {_JOIN})\n",
+        old="acknowledged = tonumber(ARGV[1])\nredis.call('SET', KEYS[1], {_ROW}, 'KEEPTTL')\n",
+        new="acknowledged = tonumber(ARGV[1])\nredis.call('SET', KEYS[1], {_ROW})\n",
         tests=(ALONE + "rows_outlive_their_sessions_by_a_day",),
     ),
     Fault(
         name="redis-notes-a-late-repeat-of-what-arrived",
         file="stores/redis_rows.py",
-        old=" or tonumber(acknowledged) >= tonumber(generation) then",
+        old=" or acknowledged >= generation then",
         new=" then",
         tests=(SUITE + "notes_no_late_repeat_of_what_has_arrived",),
     ),
     Fault(
         name="redis-lowers-an-acknowledgement",
         file="stores/redis_rows.py",
-        old=" or tonumber(acknowledged) >= tonumber(ARGV[1]) then",
+        old=" or acknowledged >= tonumber(ARGV[1]) then",
         new=" then",
         tests=(SUITE + "acknowledgement_only_rises",),
     ),

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from jwt_refresh_middleware import Device, RevocationFeed
 from jwt_refresh_middleware.stores.base import PushedRevocations
 from jwt_refresh_middleware.stores.redis import RedisStore
-from jwt_refresh_middleware.stores.redis_rows import GRACE, Keys
+from jwt_refresh_middleware.stores.redis_rows import GRACE, Keys, from_row, to_row
 from jwt_refresh_middleware.testing import NOW, StoreSuite, a_session, a_step
 
 from ..kinds import Servers, make_store
@@ -247,10 +247,10 @@ async def test_a_name_that_nothing_is_found_under_is_ignored(store: RedisStore, 
 
 async def test_purging_leaves_alone_what_is_not_ours(store: RedisStore, client: Redis, prefix: str) -> None:
     theirs = {
-        f"{prefix}{{00}}x:1": "theirs",
+        f"{prefix}{{00}}:x": "theirs",
         f"{prefix}s:1": "theirs",
         "s:1": "theirs",
-        f"x{prefix}{{00}}s:1": "theirs",
+        f"x{prefix}{{00}}1": "theirs",
     }
     await client.mset(theirs)
     await store.add(a_session(0, expires_at=NOW))
@@ -476,4 +476,14 @@ async def test_a_session_takes_little(store: RedisStore, client: Redis) -> None:
         device=Device(ip="203.0.113.7", user_agent=agent),
     )
     await store.add(session)
-    assert await client.memory_usage(store._keys.session(session.id)) <= 430
+    assert await client.memory_usage(store._keys.session(session.id)) <= 344, "and what is in it fits into 256 bytes, Redis' own included"
+
+
+@pytest.mark.parametrize("scopes", [(), ("read",)])
+@pytest.mark.parametrize("claims", [{}, {"plan": "pro"}])
+@pytest.mark.parametrize("amr", [(), ("pwd",)])
+@pytest.mark.parametrize("said", [None, "", '"', "\\", "a\nb", "null", "\ud83d"])
+def test_a_row_says_what_the_session_said(scopes: Any, claims: Any, amr: Any, said: str | None) -> None:
+    device = Device(ip=said, user_agent=said)
+    session = a_session(scopes=scopes, claims=claims, amr=amr, device=device, binding=said or "", revoked_reason=said)
+    assert from_row(session.id, to_row(session)) == session
