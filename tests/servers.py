@@ -144,8 +144,10 @@ class DatabaseServer:
     def run(self, *command: str, **options: Any) -> str:
         """Run a program as the server's account; returns what it printed."""
         done = subprocess.run(
-            command, check=True, capture_output=True, text=True, cwd=self.directory, **self._user(), **options
+            command, capture_output=True, text=True, cwd=self.directory, **self._user(), **options
         )
+        if done.returncode:
+            raise RuntimeError(f"{command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
         return done.stdout
 
     def _user(self) -> Mapping[str, Any]:
@@ -300,6 +302,7 @@ class MariaDB(DatabaseServer):
             f"--datadir={self.directory}/data",
             "--skip-test-db",
             "--auth-root-authentication-method=normal",
+            env={**os.environ, "TMPDIR": f"{self.directory}"},  # one that starts removes the temporary tables of another
         )
         (self.directory / "setup.sql").write_text(
             "CREATE DATABASE IF NOT EXISTS tests;\nCREATE USER IF NOT EXISTS tests@127.0.0.1;\n"
@@ -312,6 +315,7 @@ class MariaDB(DatabaseServer):
             "--bind-address=127.0.0.1",
             "--skip-name-resolve",
             f"--pid-file={self.directory}/pid",
+            f"--tmpdir={self.directory}",
             "--max-connections=400",
         ]
         return [
