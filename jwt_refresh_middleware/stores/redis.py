@@ -158,19 +158,8 @@ class RedisStore:
 
     async def advance(self, step: Advance) -> tuple[bool, Session | None]:
         """See :meth:`SessionStore.advance`."""
-        ident, agent, binding = step.session_id, step.user_agent, step.binding
-        words = (
-            self._keys.session(ident),
-            step.expected,
-            step.to,
-            step.now,
-            step.expires_at,
-            GRACE,
-            "" if step.ip is None else text(step.ip),
-            "" if agent is None else text(agent),
-            "" if binding is None else text(binding),
-            *map(text, step.bindings),
-        )
+        ident = step.session_id
+        words = (self._keys.session(ident), *rows.step_words(step))
         won, *row = await self._run(Call(words, rows.ADVANCE, writes=True))
         return bool(won), from_row(ident, row[0]) if row else None
 

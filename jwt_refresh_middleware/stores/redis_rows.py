@@ -15,9 +15,10 @@ from struct import Struct
 from types import MappingProxyType
 from typing import Any
 
-from ..encoding import json_text
+from ..encoding import Scan, json_text
 from ..sessions import NO_CLAIMS, Device, Session
 from ..values import quick
+from .base import Advance
 
 SHARDS = 256
 """Sessions are spread over so many slots of a cluster. The revocations of a shard lie in the same slot, so that one
@@ -28,6 +29,7 @@ GRACE = 86_400.0
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _EMPTY = '"'
 _NUMBERS = Struct(">iiidddd")
+_STEP = Struct(">iidd")
 _COUNTERS_AND_TIMES = "generation, acknowledged, late, last, expires, ends, created"
 _LINES = "revoked, reason, binding, ip, agent, rest"
 _PATTERN = "^" + "\\n".join(["([^\\n]*)"] * len(_LINES.split(",")))
@@ -39,6 +41,7 @@ local {_LINES} = string.match(row, '{_PATTERN}', rest_of_row)
 """
 _ROW = f"struct.pack('>i4i4i4dddd', {_COUNTERS_AND_TIMES}) .. table.concat({{{_LINES}}}, '\\n')"
 
+_scan: Scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # loads() without its wrappers
 _device = quick(Device)
 _session = quick(Session)
 
@@ -66,16 +69,16 @@ return 1
 """Note a session of a subject, forget those whose rows are gone, and live as long as the one that lives longest."""
 
 ADVANCE = Script(f"""{_READ}
-local allowed = false
-for number = 9, #ARGV do allowed = allowed or binding == ARGV[number] end
-local now = tonumber(ARGV[3])
-if not allowed or generation ~= tonumber(ARGV[1]) or revoked ~= '' or expires <= now then return {{0, row}} end
-generation, last, expires = tonumber(ARGV[2]), now, math.min(tonumber(ARGV[4]), ends)
-if ARGV[6] ~= '' then ip = ARGV[6] end
-if ARGV[7] ~= '' then agent = ARGV[7] end
-if ARGV[8] ~= '' then binding = ARGV[8] end
+local expected, to, now, new_expires = struct.unpack('>i4i4dd', ARGV[1])
+local new_ip, new_agent, new_binding, bindings = string.match(ARGV[2], '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)(\\n.*)$')
+local allowed = string.find(bindings .. '\\n', '\\n' .. binding .. '\\n', 1, true)
+if not allowed or generation ~= expected or revoked ~= '' or expires <= now then return {{0, row}} end
+generation, last, expires = to, now, math.min(new_expires, ends)
+if new_ip ~= '' then ip = new_ip end
+if new_agent ~= '' then agent = new_agent end
+if new_binding ~= '' then binding = new_binding end
 row = {_ROW}
-redis.call('SET', KEYS[1], row, 'PX', math.max(1, math.ceil((expires - now + ARGV[5]) * 1000)))
+redis.call('SET', KEYS[1], row, 'PX', math.max(1, math.ceil((expires - now + {GRACE}) * 1000)))
 return {{1, row}}
 """)
 """The compare-and-swap."""
@@ -149,17 +152,26 @@ def text(value: str | None) -> str:
     """
     if not value:
         return "" if value is None else _EMPTY
-    return (encode_basestring_ascii(value) if _HALF_A_PAIR.search(value) else encode_basestring(value))[1:-1]
+    in_ascii = value.isascii() or _HALF_A_PAIR.search(value)
+    return (encode_basestring_ascii(value) if in_ascii else encode_basestring(value))[1:-1]
 
 
 def _value(line: str) -> str | None:
     """What :func:`text` has written."""
     if not line or line == _EMPTY:
         return None if not line else ""
-    if "\\" not in line:
-        return line
+    plain = line.replace("\\n", "\n")  # so is every binding written
+    if "\\" not in plain:
+        return plain
     value: str = json.loads(f'"{line}"')
     return value
+
+
+def step_words(step: Advance) -> tuple[bytes, str]:
+    """The arguments of :data:`ADVANCE`: few and long, since each costs time on its way."""
+    lines = ("" if value is None else text(value) for value in (step.ip, step.user_agent, step.binding))
+    numbers = _STEP.pack(step.expected, step.to, step.now, step.expires_at)
+    return numbers, "\n".join((*lines, *map(text, step.bindings)))
 
 
 def to_row(session: Session) -> bytes:
@@ -189,7 +201,7 @@ def from_row(session_id: str, row: bytes) -> Session:
     """The session of a row."""
     generation, acknowledged, late, last, expires, ends, created = _NUMBERS.unpack_from(row)
     revoked, reason, binding, ip, agent, rest = row[_NUMBERS.size :].decode().split("\n")
-    said = json.loads(rest)
+    said, _ = _scan(rest, 0)
     subject, scopes, claims, amr = said + [(), None, ()][len(said) - 1 :]
     return _session(
         session_id,

@@ -6,14 +6,14 @@ SUITE = "tests/stores/test_redis.py::TestRedisStore::test_"
 ALONE = "tests/stores/test_redis.py::test_"
 FOUND = "tests/faults/test_found.py::test_"
 
-_CONDITIONS = "if not allowed or generation ~= tonumber(ARGV[1]) or revoked ~= '' or expires <= now then"
+_CONDITIONS = "if not allowed or generation ~= expected or revoked ~= '' or expires <= now then"
 
 FAULTS = (
     Fault(
         name="redis-swaps-any-generation",
         file="stores/redis_rows.py",
         old=_CONDITIONS,
-        new=_CONDITIONS.replace("generation ~= tonumber(ARGV[1]) or ", ""),
+        new=_CONDITIONS.replace("generation ~= expected or ", ""),
         tests=(SUITE + "concurrent_advances_have_one_winner",),
     ),
     Fault(
@@ -33,8 +33,8 @@ FAULTS = (
     Fault(
         name="redis-swaps-on-any-device",
         file="stores/redis_rows.py",
-        old="local allowed = false",
-        new="local allowed = true",
+        old="local allowed = string.find(",
+        new="local allowed = true or string.find(",
         tests=(SUITE + "advances_only_what_may_be_advanced",),
     ),
     Fault(
@@ -47,21 +47,21 @@ FAULTS = (
     Fault(
         name="redis-lets-a-rotation-pass-the-absolute-end",
         file="stores/redis_rows.py",
-        old="math.min(tonumber(ARGV[4]), ends)",
-        new="tonumber(ARGV[4])",
+        old="math.min(new_expires, ends)",
+        new="new_expires",
         tests=(SUITE + "never_passes_the_absolute_end",),
     ),
     Fault(
         name="redis-keeps-a-row-for-ever-once-it-was-rotated",
         file="stores/redis_rows.py",
-        old="row, 'PX', math.max(1, math.ceil((expires - now + ARGV[5]) * 1000)))",
+        old="row, 'PX', math.max(1, math.ceil((expires - now + {GRACE}) * 1000)))",
         new="row)",
         tests=(ALONE + "rows_outlive_their_sessions_by_a_day",),
     ),
     Fault(
         name="redis-lets-a-row-go-with-the-first-idle-end",
         file="stores/redis_rows.py",
-        old="row, 'PX', math.max(1, math.ceil((expires - now + ARGV[5]) * 1000)))",
+        old="row, 'PX', math.max(1, math.ceil((expires - now + {GRACE}) * 1000)))",
         new="row, 'KEEPTTL')",
         tests=(ALONE + "rows_outlive_their_sessions_by_a_day",),
     ),
