@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
@@ -11,8 +11,6 @@ from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 from .redis_rows import Script
 
 _BATCH = 256
-_AT_ONCE = 2
-_MUCH = 8
 _BYTES: dict[str, Any] = {"NEVER_DECODE": []}
 """Answers come as bytes, whatever the client does otherwise."""
 
@@ -53,20 +51,8 @@ class Waiting(NamedTuple):
     answer: "asyncio.Future[Any]"
 
 
-class Trip:
-    """Calls that share a round trip, and the time that is left for it."""
-
-    def __init__(self, batch: Sequence[Waiting]) -> None:
-        self.batch = batch
-        self.limit = asyncio.timeout(None)
-
-
 class Calls:
-    """Calls to one server, in pipelines.
-
-    One is under way at a time, and what comes meanwhile is in the next. If much comes meanwhile, a second one is: then
-    the server works on one while this process works on what the other has brought.
-    """
+    """Calls to one server. One pipeline is under way at a time; what comes meanwhile is in the next."""
 
     def __init__(self, client: Redis, *, timeout: float, wait_replicas: int, wait_timeout: float) -> None:
         """Times in seconds; ``timeout``: how long a pipeline may take, before its connection is given up."""
@@ -75,52 +61,51 @@ class Calls:
         self._wait = ("WAIT", wait_replicas, max(1, int(wait_timeout * 1000))) if wait_replicas else None
         self._wait_replicas = wait_replicas
         self._waiting: deque[Waiting] = deque()
-        self._trips: set[Trip] = set()
-        self._drivers: set[asyncio.Task[None]] = set()
+        self._batch: Sequence[Waiting] = ()
+        self._limit: asyncio.Timeout | None = None
+        self._driver: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, call: Call) -> "asyncio.Future[Any]":
         """What the server answers. Its own error comes back, and that of the connection to all that are on it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # another one has ended in the middle of something: nobody waits there any more
-            self._loop, self._trips, self._drivers = loop, set(), set()
+            self._loop, self._driver, self._batch, self._limit = loop, None, (), None
             self._waiting.clear()
         answer: asyncio.Future[Any] = loop.create_future()
         answer.add_done_callback(self._look)
         self._waiting.append(Waiting(call, answer))
-        if not self._drivers or (len(self._drivers) < _AT_ONCE and len(self._waiting) >= _MUCH):
-            self._drivers.add(loop.create_task(self._drive()))
+        if self._driver is None:
+            self._driver = loop.create_task(self._drive())
         return answer
 
     async def finish(self) -> None:
         """Wait for what is under way."""
-        while self._drivers and self._loop is asyncio.get_running_loop():
-            await asyncio.wait(self._drivers)
+        while self._driver is not None and self._loop is asyncio.get_running_loop():
+            await asyncio.wait([self._driver])
 
     def _look(self, answer: "asyncio.Future[Any]") -> None:
         """Nobody waits any more for what is under way: its connection is given up, so that others need not wait."""
-        if not answer.cancelled():
+        limit = self._limit
+        if not answer.cancelled() or limit is None or limit.expired():
             return
-        for trip in self._trips:
-            if not trip.limit.expired() and all(waiting.answer.done() for waiting in trip.batch):
-                trip.limit.reschedule(asyncio.get_running_loop().time())
+        if all(waiting.answer.done() for waiting in self._batch):
+            limit.reschedule(asyncio.get_running_loop().time())
 
     async def _drive(self) -> None:
-        drivers, waits = self._drivers, self._waiting
         try:
-            while waits:
-                await self._answer(Trip([waits.popleft() for _ in range(min(_BATCH, len(waits)))]))
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+                await self._answer(batch)
                 # Those who were answered have their turn first: what they ask for next shares the next round trip.
                 await asyncio.sleep(0)
         finally:
-            drivers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._driver = None
 
-    async def _answer(self, trip: Trip) -> None:
-        batch = trip.batch
-        self._trips.add(trip)
+    async def _answer(self, batch: Sequence[Waiting]) -> None:
+        self._batch = batch
         try:
-            async with trip.limit:
-                trip.limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
+            async with asyncio.timeout(self._timeout) as self._limit:
                 answers = await self._send([waiting.call.short() for waiting in batch], batch)
                 unknown = [n for n, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
                 if unknown:
@@ -134,7 +119,7 @@ class Calls:
         except Exception as error:  # noqa: BLE001  whatever it is, it is for those who asked
             answers = [ConnectionError(f"{type(error).__name__}: {error}") for _ in batch]
         finally:
-            self._trips.discard(trip)
+            self._limit = None
         for waiting, answer in zip(batch, answers, strict=True):
             if waiting.answer.done():  # cancelled; it happened all the same
                 continue
