@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
 
 from .redis_rows import Script
 
@@ -113,7 +113,7 @@ class Calls:
                     second = await self._send([waiting.call.long() for waiting in again], again)
                     for number, answer in zip(unknown, second, strict=True):
                         answers[number] = answer
-                if any(isinstance(answer, ReadOnlyError) for answer in answers):
+                if any(map(_is_from_a_replica, answers)):
                     # A replica since a fail-over. It keeps the connection; a new one may lead to the new master.
                     await self._client.connection_pool.disconnect(inuse_connections=False)
         except Exception as error:  # noqa: BLE001  whatever it is, it is for those who asked
@@ -145,6 +145,11 @@ class Calls:
                     for waiting, answer in zip(batch, answers, strict=True)
                 ]
         return answers
+
+
+def _is_from_a_replica(answer: Any) -> bool:
+    """Redis before 7 wraps what a script met into a message of its own."""
+    return isinstance(answer, ResponseError) and (isinstance(answer, ReadOnlyError) or "READONLY" in str(answer))
 
 
 class ClusterCalls:

@@ -33,7 +33,10 @@ _STEP = Struct(">iidd")
 _COUNTERS_AND_TIMES = "generation, acknowledged, late, last, expires, ends, created"
 _LINES = "revoked, reason, binding, ip, agent, rest"
 _PATTERN = "^" + "\\n".join(["([^\\n]*)"] * len(_LINES.split(",")))
+# Writing nothing is refused by a replica. It must not answer: it may have no rows yet, or those of long ago, and whoever
+# still asks it after a fail-over would hear that his session is unknown.
 _READ = f"""
+redis.call('SETRANGE', KEYS[1], 0, '')
 local row = redis.call('GET', KEYS[1])
 if not row then return {{0}} end
 local {_COUNTERS_AND_TIMES}, rest_of_row = struct.unpack('>i4i4i4dddd', row)

@@ -38,6 +38,13 @@ FAULTS = (
         tests=(SUITE + "advances_only_what_may_be_advanced",),
     ),
     Fault(
+        name="redis-lets-a-replica-answer",
+        file="stores/redis_rows.py",
+        old="redis.call('SETRANGE', KEYS[1], 0, '')\n",
+        new="",
+        tests=(ALONE + "a_replica_does_not_say_what_there_is_not",),
+    ),
+    Fault(
         name="redis-takes-a-lost-swap-for-won",
         file="stores/redis.py",
         old="return bool(won), from_row(ident, row[0]) if row else None",

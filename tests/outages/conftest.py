@@ -33,6 +33,13 @@ class OwnServers:
             self._started[kind] = self._stack.enter_context(_KINDS[kind]())
         return self._started[kind]
 
+    @staticmethod
+    def another(kind: str) -> Any:
+        """One that a test may use up."""
+        if reason := Servers.missing(kind):
+            pytest.skip(reason)
+        return _KINDS[kind]()
+
     def mend(self) -> None:
         """Whatever the last test has done."""
         for server in self._started.values():

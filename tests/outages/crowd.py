@@ -27,11 +27,11 @@ _PATIENCE = 15.0
 now = time.monotonic
 
 
-async def until(condition: Callable[[], bool], what: str, seconds: float = _PATIENCE) -> float:
+async def until(condition: Callable[[], bool], what: str | Callable[[], str], seconds: float = _PATIENCE) -> float:
     """Wait for ``condition``; returns how long that took."""
     began = now()
     while not condition():
-        assert now() - began < seconds, f"not within {seconds} s: {what}"
+        assert now() - began < seconds, f"not within {seconds} s: {what if isinstance(what, str) else what()}"
         await asyncio.sleep(0.01)
     return now() - began
 
@@ -205,7 +205,7 @@ class Crowd:
                     task.result()
             return all(condition(client) for client in self.clients)
 
-        await until(holds, f"{what}; {self.monitor.wrong[:3]}", seconds)
+        await until(holds, lambda: f"{what}; {self.monitor.wrong[:3]}", seconds)
 
     async def cannot_log_out(self) -> None:
         """During the outage: 503, and the cookie stays."""

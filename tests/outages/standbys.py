@@ -8,10 +8,16 @@ class RedisReplica(Redis):
 
     def __init__(self, primary: Redis, port: int) -> None:
         super().__init__("--replicaof", "127.0.0.1", f"{port}")
+        self._primary = primary
+        self._arrived, self._last = 0, b""
         primary.say("CONFIG SET repl-diskless-sync-delay 0")  # it waits 5 s for more replicas otherwise
 
     def follows(self) -> bool:
-        return b"master_link_status:up" in self.say("INFO replication")
+        """Both sides may call the link up for a second before anything is sent: what has arrived, twice, tells."""
+        arrived = self._last != b"" and self.say("GET a-mark").split()[-1:] == [self._last]
+        self._arrived = self._arrived + 1 if arrived else 0
+        self._last = self._primary.say("INCR a-mark").strip().lstrip(b":")
+        return self._arrived > 1
 
     def promote(self) -> None:
         assert b"+OK" in self.say("REPLICAOF NO ONE")

@@ -1,12 +1,16 @@
 """Redis and SQL servers go away in every way there is, while fifty clients work: nobody loses a session."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from .crowd import now
+from .conftest import OwnServers
+from .crowd import now, until
 from .stage import Cable, Service, at_port, service
+from .standbys import REPLICAS
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 KINDS = ["redis", "postgresql", "mariadb"]
@@ -82,3 +86,55 @@ async def test_slow(kind: str, server: Any) -> None:
             cable.delay = 0.0
             await back_again(running, now())
         verdict(running, f"{kind} slow")
+
+
+FOLLOWED = ("redis", "postgresql")
+
+
+@asynccontextmanager
+async def followed(kind: str, primary: Any) -> AsyncIterator[tuple[Any, Cable]]:
+    """A replica of ``primary`` that is in step, and the cable by which it follows."""
+    async with Cable(primary.port) as line:
+        replica = REPLICAS[kind](primary, line.port)
+        try:
+            await asyncio.to_thread(replica.__enter__)
+            await until(replica.follows, "a replica that follows")
+            yield replica, line
+        finally:
+            await asyncio.to_thread(replica.close)
+
+
+@pytest.mark.parametrize("kind", FOLLOWED)
+@pytest.mark.parametrize("lag", [0.0, 0.8])
+async def test_fail_over(kind: str, lag: float, own: OwnServers) -> None:
+    """The primary dies and a replica takes over at the same address; it may lack what was written last."""
+    with own.another(kind) as primary:
+        async with followed(kind, primary) as (replica, line), Cable(primary.port) as cable:
+            async with service(kind, at_port(primary.url, cable.port), timeout=SHORT) as running:
+                if lag:
+                    line.deaf = True
+                    await running.crowd.all_renewed(now())
+                    await asyncio.sleep(lag)
+                await asyncio.to_thread(primary.kill)
+                await without_the_store(running)
+                line.drop()
+                await asyncio.to_thread(replica.promote)
+                cable.target = replica.port
+                cable.drop()
+                await back_again(running, now())
+            verdict(running, f"{kind} fail-over, {lag} s behind", also={"generation_ahead"})
+            ahead = sum(event.name == "generation_ahead" for event in running.crowd.listener.events)
+            assert not lag or ahead > len(running.crowd.clients) / 2, "nothing was lost: it was not behind"
+
+
+async def test_a_primary_that_was_made_a_replica(own: OwnServers) -> None:
+    """It stays, and so do its connections; what it refuses is asked at the address again, where another one is now."""
+    with own.another("redis") as primary:
+        async with followed("redis", primary) as (replica, _), Cable(primary.port) as cable:
+            async with service("redis", at_port(primary.url, cable.port), timeout=SHORT) as running:
+                await asyncio.to_thread(replica.promote)
+                primary.say(f"REPLICAOF 127.0.0.1 {replica.port}")
+                await without_the_store(running)
+                cable.target = replica.port
+                await back_again(running, now())
+            verdict(running, "redis demoted", also={"generation_ahead"})

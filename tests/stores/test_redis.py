@@ -399,6 +399,24 @@ async def test_replicas_that_must_have_it(server: Server) -> None:
             await store.close()
 
 
+async def test_a_replica_does_not_say_what_there_is_not(server: Server) -> None:
+    """After a fail-over somebody may still be asking it: an old row, or none, would log people out."""
+    with Server("--replicaof", "127.0.0.1", "1") as replica:
+        store = RedisStore(replica.url)
+        asked = (
+            store.advance(a_step(a_session())),
+            store.note_late(a_session().id, 0),
+            store.acknowledge({a_session().id: 0}),
+            store.revoke(a_session().id, reason="test", now=NOW),
+        )
+        refusals = await asyncio.gather(*asked, return_exceptions=True)
+        assert all("read only" in str(refusal) or "READONLY" in str(refusal) for refusal in refusals), refusals
+        replica.say("REPLICAOF NO ONE")
+        assert await store.advance(a_step(a_session())) == (False, None)
+        assert replica.say("DBSIZE") == b":0\r\n"
+        await store.close()
+
+
 def test_a_cluster_cannot_wait_for_replicas(servers: Servers) -> None:
     with pytest.raises(ValueError, match="wait_replicas"):
         RedisStore(RedisCluster.from_url(servers.url("redis")), wait_replicas=1)
