@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ log = logging.getLogger("jwt_refresh_middleware")
 
 _MOST_WAITING = 10_000
 _LAST_WORDS = 5.0
+_COMPLAIN_EVERY = 10.0
 
 
 class EventTeller:
@@ -29,9 +31,9 @@ class EventTeller:
         """Whether it is worth making an event of an everyday thing."""
         return self._callback is not None or log.isEnabledFor(logging.DEBUG)
 
-    def tell(self, event: Event) -> None:
-        """Pass ``event`` on; returns at once."""
-        level = logging.WARNING if event.alarming else logging.DEBUG
+    def tell(self, event: Event, *, quietly: bool = False) -> None:
+        """Pass ``event`` on; returns at once. ``quietly``: whatever it is, it is no warning in the log."""
+        level = logging.WARNING if event.alarming and not quietly else logging.DEBUG
         log.log(level, "%s subject=%r session=%s", event.name, event.subject, event.session_id)
         if self._callback is None:
             return
@@ -59,6 +61,25 @@ class EventTeller:
         if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([task], timeout=_LAST_WORDS)
             task.cancel()
+
+
+class Complaints:
+    """Logs errors: of each kind one in ten seconds, and how many there were since. An outage fails every request."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._last: dict[str, float] = {}
+        self._unsaid: Counter[str] = Counter()
+
+    def about(self, error: Exception) -> None:
+        """Say, or count, that ``error`` happened."""
+        kind, now = type(error).__name__, time.monotonic()
+        if now - self._last.get(kind, -_COMPLAIN_EVERY) < _COMPLAIN_EVERY:
+            self._unsaid[kind] += 1
+            return
+        self._last[kind] = now
+        more = self._unsaid.pop(kind, 0)
+        log.error("%s: %s: %s%s", self._what, kind, error, f" (and {more} more since the last line)" if more else "")
 
 
 class Rounds:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from . import events
 from .acknowledgements import Acknowledgements
-from .background import EventTeller, Rounds, log
+from .background import Complaints, EventTeller, Rounds, log
 from .concurrency import Deadline, SingleFlight
 from .errors import StoreUnavailable
 from .feed import RevocationFeed
@@ -55,22 +56,26 @@ class Backing:
         self._keep_expired = max(_KEEP_EXPIRED, access_ttl)
         self._rounds = Rounds(self._round, sync_interval)
         self._opening = SingleFlight()
+        self._flushing = SingleFlight()
+        self._more_arrived = False
+        self._complaints = Complaints("the session store failed")
         self._round_number = 0
 
     async def open(self) -> None:
         """Open the store, load the revocations and start the background task; once, however often it is called.
 
-        Raises whatever the store raises.
+        Raises whatever the store raises, and TimeoutError.
         """
         if not self.is_running():
             await self._opening.run(self._open)
 
     async def _open(self) -> None:
-        await self.store.open()
         try:
+            await self._deadline.wait(self.store.open())
             await self.feed.follow()
         except BaseException:  # nobody closes what was never open
-            await self.store.close()
+            with suppress(Exception):  # it is the first failure that counts
+                await self.store.close()
             raise
         self._rounds.start()
         self.is_running = asyncio.get_running_loop().is_running
@@ -101,16 +106,28 @@ class Backing:
 
     def _failed(self, error: Exception) -> StoreUnavailable:
         """A fault of the system, whatever it is; never a reason to log anybody out."""
-        log.error("the session store failed: %s: %s", type(error).__name__, error)
-        self._teller.tell(events.StoreFailed(at=self._clock(), cause=type(error).__name__))
+        self._complaints.about(error)
+        self._teller.tell(events.StoreFailed(at=self._clock(), cause=type(error).__name__), quietly=True)
         return StoreUnavailable()
 
-    async def end(self, session_id: str, reason: str, subject: str | None = None) -> bool:
-        """End a session, in the store and here; returns whether this call did it. Raises StoreUnavailable."""
+    async def end(
+        self, session_id: str, reason: str, subject: str | None = None, why: events.Event | None = None
+    ) -> bool:
+        """End a session, in the store and here; returns whether this call did it. Raises StoreUnavailable.
+
+        ``why`` is told too, unless others have ended it: two who find a theft at once tell of one.
+        """
         now = self._clock()
         store = await self.ready()
-        ended = await self.ask(store.revoke(session_id, reason=reason, now=now))
+        try:
+            ended = await self.ask(store.revoke(session_id, reason=reason, now=now))
+        except BaseException:
+            if why is not None:  # it may have ended it: then nobody finds it alive again, and nobody else tells
+                self._teller.tell(why)
+            raise
         if ended:
+            if why is not None:
+                self._teller.tell(why)
             self._ended(session_id, reason, subject, now)
         else:  # by another process, or by an attempt of ours whose answer was lost: here it is known from now on too
             self.feed.add(session_id, now)
@@ -130,14 +147,23 @@ class Backing:
         self._teller.tell(events.Revoked(at=now, subject=subject, session_id=session_id, reason=reason))
 
     async def flush(self) -> None:
-        """Tell the store what arrived here. Raises StoreUnavailable; then it is told the next time."""
-        pending = self.acknowledgements.take()
-        if pending:
-            try:
-                await self.ask(self.store.acknowledge(pending))
-            except BaseException:
-                self.acknowledgements.put_back(pending)
-                raise
+        """Tell the store what arrived here until now, also what somebody else is just telling it.
+
+        Raises StoreUnavailable; then it is told the next time.
+        """
+        self._more_arrived = True
+        await self._flushing.run(self._flush)
+
+    async def _flush(self) -> None:
+        while self._more_arrived:
+            self._more_arrived = False
+            pending = self.acknowledgements.take()
+            if pending:
+                try:
+                    await self.ask(self.store.acknowledge(pending))
+                except BaseException:
+                    self.acknowledgements.put_back(pending)
+                    raise
 
     async def _round(self) -> None:
         """Each second: tell the store what arrived here, and now and then clean up."""

@@ -21,7 +21,14 @@ class SingleFlight:
         task = self._task
         if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
             task = self._task = asyncio.create_task(start())
+            task.add_done_callback(_look_at)
         await asyncio.shield(task)
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    """Those who waited may have gone: then a failure is nobody's, and no news."""
+    if not task.cancelled():
+        task.exception()
 
 
 class Deadline:

@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from .background import Rounds, log
+from .background import Complaints, Rounds, log
 from .concurrency import Deadline, SingleFlight
 from .errors import StoreUnavailable
 from .revocation import RevocationList
@@ -92,6 +92,7 @@ class RevocationFeed:
         self._rounds = Rounds(self._round, self._interval)
         self._watching: asyncio.Task[None] | None = None
         self._opening = SingleFlight()
+        self._complaints = Complaints("the revocations cannot be read")
         self._opened_at = 0.0
         self._in_step_at = float("-inf")
         self._is_pushed = False
@@ -109,14 +110,19 @@ class RevocationFeed:
     async def open(self) -> None:
         """Open the store, load what ended and go on learning; once, however often it is called.
 
-        Raises whatever the store raises.
+        Raises whatever the store raises, and TimeoutError.
         """
         if not self.is_running():
             await self._opening.run(self._open)
 
     async def _open(self) -> None:
-        await self._source.open()
-        await self.follow()
+        try:
+            await self._deadline.wait(self._source.open())
+            await self.follow()
+        except BaseException:  # nobody closes what was never open
+            with suppress(Exception):  # it is the first failure that counts
+                await self._source.close()
+            raise
 
     async def follow(self) -> None:
         """Load what ended and go on learning; the store is open already. Raises whatever the store raises."""
@@ -132,7 +138,7 @@ class RevocationFeed:
         try:
             await self._deadline.wait(self.open())
         except Exception as error:
-            log.error("the revocations cannot be read: %s: %s", type(error).__name__, error)
+            self._complaints.about(error)
             raise StoreUnavailable from error
 
     async def close(self) -> None:

@@ -118,7 +118,7 @@ class Issuer:
     async def open(self) -> None:
         """Open the store, load the revocations and start the background task. Repeated calls do it once.
 
-        Raises whatever the store raises.
+        Raises whatever the store raises, and TimeoutError if it takes longer than ``store_timeout``.
         """
         await self.backing.open()
 

@@ -164,13 +164,16 @@ class Rotation:
             self._teller.about(events.DeviceMismatched, row, device, now)
         if verdict is Verdict.MISMATCH:
             return DeviceMismatch()
-        if verdict is Verdict.REUSE:
-            found = {"presented": token.generation, "generation": row.generation}
-            self._teller.about(events.ReuseDetected, row, device, now, **found)
         if verdict is Verdict.REVOKED:
             self._backing.feed.add(row.id, row.revoked_at or now)
+        elif verdict is Verdict.REUSE:
+            reuse = events.ReuseDetected(
+                at=now, subject=row.subject, session_id=row.id, device=device,
+                presented=token.generation, generation=row.generation,
+            )  # fmt: skip
+            await self._backing.end(row.id, "reuse", row.subject, why=reuse)
         else:
-            await self._backing.end(row.id, "reuse" if verdict is Verdict.REUSE else "device", subject=row.subject)
+            await self._backing.end(row.id, "device", row.subject)
         return RefreshInvalid(session_over=True)
 
     async def _identity(self, row: Session, token: RefreshToken, now: float) -> Identity:

@@ -1,21 +1,29 @@
 """Redis and SQL servers go away in every way there is, while fifty clients work: nobody loses a session."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from jwt_refresh_middleware.errors import StoreUnavailable
+from jwt_refresh_middleware.stores.redis import RedisStore
+
+from ..kinds import make_store
+from ..web.asgi import LifespanRun
 from .conftest import OwnServers
-from .crowd import now, until
-from .stage import Cable, Service, at_port, service
+from .crowd import SLACK, Client, Monitor, now, until
+from .stage import Cable, Service, at_port, make_app, make_issuer, service
 from .standbys import REPLICAS
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 KINDS = ["redis", "postgresql", "mariadb"]
 SHORT = 0.5
 """The store_timeout of most of these tests; the default is 5 s."""
+CLOSING = 6.0
+"""Seconds that it may take to give up connections to a server that does not answer."""
 SOON = 3.0
 """Seconds after its return in which everybody must have refreshed with the token held."""
 
@@ -138,3 +146,32 @@ async def test_a_primary_that_was_made_a_replica(own: OwnServers) -> None:
                 cable.target = replica.port
                 await back_again(running, now())
             verdict(running, "redis demoted", also={"generation_ahead"})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_start_while_it_is_silent(kind: str, server: Any) -> None:
+    """The application fails to start, soon; it can be used all the same, and works as soon as the server answers."""
+    store = make_store(kind, server.url, secrets.token_hex(4))
+    if not isinstance(store, RedisStore):
+        await store.open()  # makes its table
+        await store.close()
+    issuer = make_issuer(store, timeout=SHORT)
+    app = make_app(issuer)
+    server.pause()
+    began = now()
+    lifespan = LifespanRun(app)
+    assert (await lifespan.tell("startup"))["type"] == "lifespan.startup.failed"
+    with pytest.raises(TimeoutError):
+        await lifespan.task
+    print(f"\n{kind}: {now() - began:.2f} s")
+    assert now() - began < SHORT + CLOSING
+    client = Client(app, "ann", Monitor(SHORT))
+    began = now()
+    with pytest.raises(StoreUnavailable):
+        await issuer.login("ann")
+    assert now() - began < SHORT + SLACK
+    server.resume()
+    await asyncio.sleep(SHORT)
+    await client.login()
+    assert await client.refresh()
+    await issuer.aclose()

@@ -6,8 +6,8 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from jwt_refresh_middleware import Device
-from jwt_refresh_middleware.background import EventTeller, Rounds
+from jwt_refresh_middleware import Device, background
+from jwt_refresh_middleware.background import Complaints, EventTeller, Rounds
 from jwt_refresh_middleware.events import Event, ReuseDetected, Rotated
 from tests.rotation.support import Listener
 
@@ -195,3 +195,20 @@ def test_rounds_of_a_loop_that_is_gone_are_left_behind() -> None:
     counted.clear()
     asyncio.run(begin_again_and_stop())
     asyncio.run(rounds.stop())
+
+
+def test_complaints_are_counted_and_each_kind_is_heard(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complaints = Complaints("it failed")
+    for _ in range(4):
+        complaints.about(OSError("one"))
+    complaints.about(TimeoutError("two"))
+    assert [record.getMessage() for record in caplog.records] == ["it failed: OSError: one", "it failed: TimeoutError: two"]
+    monkeypatch.setattr(background, "_COMPLAIN_EVERY", 0.0)
+    complaints.about(OSError("three"))
+    complaints.about(OSError("four"))
+    assert [record.getMessage() for record in caplog.records[2:]] == [
+        "it failed: OSError: three (and 3 more since the last line)",
+        "it failed: OSError: four",
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jwt_refresh_middleware import Identity, Issuer, MemoryStore
+from jwt_refresh_middleware import Identity, Issuer, MemoryStore, RevocationFeed, Session
 from jwt_refresh_middleware.errors import StoreUnavailable, TokenRevoked
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 from jwt_refresh_middleware.testing import Clock
@@ -89,3 +89,103 @@ async def test_thousands_that_wait_when_the_store_is_closed_are_answered(tmp_pat
     async with asyncio.timeout(20):
         assert set(await asyncio.gather(*waiting)) == {False}
     await store.close()
+
+
+class SlowlyAcknowledges(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Mapping[str, int]] = []
+        self.may_go_on = asyncio.Event()
+
+    async def acknowledge(self, generations: Mapping[str, int]) -> None:
+        await self.may_go_on.wait()
+        await super().acknowledge(generations)
+        self.told.append(generations)
+
+
+async def test_a_flush_beside_another_waits_until_everything_is_told() -> None:
+    store = SlowlyAcknowledges()
+    async with Issuer(SECRET, store, sync_interval=timedelta(days=1)) as issuer:
+        pairs = [await issuer.refresh((await issuer.login(name)).refresh_token) for name in ("ann", "ben")]
+        flushes = []
+        for pair in pairs:
+            issuer.acknowledge(issuer.verifier.verify(pair.access_token))
+            flushes.append(asyncio.create_task(issuer.flush()))
+            await asyncio.sleep(0.01)
+        assert not any(flush.done() for flush in flushes)
+        store.may_go_on.set()
+        await flushes[1]
+        assert [[*told] for told in store.told] == [[pair.session.id] for pair in pairs]
+        await flushes[0]
+
+
+async def test_a_flush_whose_caller_has_gone_is_finished() -> None:
+    store = SlowlyAcknowledges()
+    async with Issuer(SECRET, store, sync_interval=timedelta(days=1)) as issuer:
+        pair = await issuer.refresh((await issuer.login("ann")).refresh_token)
+        issuer.acknowledge(issuer.verifier.verify(pair.access_token))
+        flush = asyncio.create_task(issuer.flush())
+        await asyncio.sleep(0.01)
+        flush.cancel()
+        await asyncio.wait([flush])
+        store.may_go_on.set()
+        await issuer.flush()
+        assert len(store.told) == 1
+
+
+class Silent(MemoryStore):
+    """Does not answer when it is opened, until it does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_silent = True
+        self.closed = 0
+
+    async def open(self) -> None:
+        if self.is_silent:
+            await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        self.closed += 1
+        raise OSError("nobody there")
+
+
+async def test_a_store_that_is_silent_at_the_start_is_not_waited_for() -> None:
+    store, options = Silent(), {**QUICK, "sync_interval": timedelta(days=1)}
+    issuer = Issuer(SECRET, store, **options)
+    async with asyncio.timeout(5):
+        with pytest.raises(TimeoutError):
+            await issuer.open()
+        assert store.closed == 1
+        with pytest.raises(StoreUnavailable):
+            await issuer.login("ann")
+        store.is_silent = False
+        await asyncio.sleep(0.1)
+        assert await issuer.login("ann"), "the attempt that hung holds up nobody who comes later"
+
+
+async def test_a_gateway_does_not_wait_either() -> None:
+    store = Silent()
+    feed = RevocationFeed(store, interval=QUICK["sync_interval"], timeout=QUICK["store_timeout"])
+    async with asyncio.timeout(5):
+        with pytest.raises(TimeoutError):
+            await feed.open()
+        with pytest.raises(StoreUnavailable):
+            await feed.ready()
+        store.is_silent = False
+        await asyncio.sleep(0.1)
+        await feed.ready()
+        await feed.leave()
+
+
+async def test_an_outage_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    class Away(MemoryStore):
+        async def add(self, session: Session) -> None:
+            raise ConnectionError("away")
+
+    async with Issuer(SECRET, Away(), **QUICK) as issuer:
+        for _ in range(50):
+            with pytest.raises(StoreUnavailable):
+                await issuer.login("ann")
+    assert caplog.text.count("the session store failed: ConnectionError: away") == 1
+    assert len(caplog.records) == 1
