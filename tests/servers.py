@@ -144,7 +144,7 @@ class DatabaseServer:
     def run(self, *command: str, **options: Any) -> str:
         """Run a program as the server's account; returns what it printed."""
         done = subprocess.run(
-            command, capture_output=True, text=True, cwd=self.directory, **self._user(), **options
+            command, check=False, capture_output=True, text=True, cwd=self.directory, **self._user(), **options
         )
         if done.returncode:
             raise RuntimeError(f"{command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -302,7 +302,10 @@ class MariaDB(DatabaseServer):
             f"--datadir={self.directory}/data",
             "--skip-test-db",
             "--auth-root-authentication-method=normal",
-            env={**os.environ, "TMPDIR": f"{self.directory}"},  # one that starts removes the temporary tables of another
+            env={
+                **os.environ,
+                "TMPDIR": f"{self.directory}",
+            },  # one that starts removes the temporary tables of another
         )
         (self.directory / "setup.sql").write_text(
             "CREATE DATABASE IF NOT EXISTS tests;\nCREATE USER IF NOT EXISTS tests@127.0.0.1;\n"

@@ -13,7 +13,6 @@ from hashlib import sha1
 from json.encoder import encode_basestring, encode_basestring_ascii
 from struct import Struct
 from types import MappingProxyType
-from typing import Any
 
 from ..encoding import Scan, json_text
 from ..sessions import NO_CLAIMS, Device, Session
@@ -33,7 +32,7 @@ _STEP = Struct(">iidd")
 _COUNTERS_AND_TIMES = "generation, acknowledged, late, last, expires, ends, created"
 _LINES = "revoked, reason, binding, ip, agent, rest"
 _PATTERN = "^" + "\\n".join(["([^\\n]*)"] * len(_LINES.split(",")))
-# Writing nothing is refused by a replica. It must not answer: it may have no rows yet, or those of long ago, and whoever
+# Writing nothing is refused by a replica. It must not answer: it may have no rows yet, or those of long ago, and who
 # still asks it after a fail-over would hear that his session is unknown.
 _READ = f"""
 redis.call('SETRANGE', KEYS[1], 0, '')

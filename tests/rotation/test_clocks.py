@@ -1,4 +1,4 @@
-"""Clocks that jump, and machines whose clocks differ: nobody is logged out for it, and no thief gets more than a grace."""
+"""Clocks that jump, and machines whose clocks differ: nobody is logged out for it, and no thief goes unnoticed."""
 
 import random
 from datetime import timedelta

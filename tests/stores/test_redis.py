@@ -494,7 +494,9 @@ async def test_a_session_takes_little(store: RedisStore, client: Redis) -> None:
         device=Device(ip="203.0.113.7", user_agent=agent),
     )
     await store.add(session)
-    assert await client.memory_usage(store._keys.session(session.id)) <= 344, "and what is in it fits into 256 bytes, Redis' own included"
+    assert await client.memory_usage(store._keys.session(session.id)) <= 344, (
+        "and what is in it fits into 256 bytes, Redis' own included"
+    )
 
 
 @pytest.mark.parametrize("scopes", [(), ("read",)])

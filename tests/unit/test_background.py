@@ -204,7 +204,10 @@ def test_complaints_are_counted_and_each_kind_is_heard(
     for _ in range(4):
         complaints.about(OSError("one"))
     complaints.about(TimeoutError("two"))
-    assert [record.getMessage() for record in caplog.records] == ["it failed: OSError: one", "it failed: TimeoutError: two"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "it failed: OSError: one",
+        "it failed: TimeoutError: two",
+    ]
     monkeypatch.setattr(background, "_COMPLAIN_EVERY", 0.0)
     complaints.about(OSError("three"))
     complaints.about(OSError("four"))
