@@ -7,6 +7,7 @@ LIFECYCLE = "tests/unit/test_issuer_lifecycle.py::test_"
 EVENTS = "tests/unit/test_issuer_events.py::test_"
 FEED = "tests/unit/test_feed.py::test_"
 FOUND = "tests/faults/test_found.py::test_"
+BACKING = "tests/unit/test_backing.py::test_"
 
 FAULTS = (
     Fault(
@@ -77,9 +78,37 @@ FAULTS = (
     Fault(
         name="acknowledgements-that-could-not-be-told-are-dropped",
         file="backing.py",
-        old="                self.acknowledgements.put_back(pending)\n",
+        old="                    self.acknowledgements.put_back(pending)\n",
         new="",
         tests=(EVENTS + "every_verb_says_that_the_store_is_away_and_works_again",),
+    ),
+    Fault(
+        name="a-flush-does-not-wait-for-anothers",
+        file="backing.py",
+        old="        await self._flushing.run(self._flush)\n",
+        new="        await self._flush()\n",
+        tests=(BACKING + "a_flush_beside_another_waits_until_everything_is_told",),
+    ),
+    Fault(
+        name="one-theft-is-told-of-twice",
+        file="backing.py",
+        old="        if ended:\n            if why is not None:\n                self._teller.tell(why)\n",
+        new="        if why is not None:\n            self._teller.tell(why)\n        if ended:\n",
+        tests=("tests/rotation/test_interleavings.py::test_two_requests_in_every_order[oldest-oldest-within-plain]",),
+    ),
+    Fault(
+        name="an-alarm-is-lost-with-the-answer-of-the-store",
+        file="backing.py",
+        old="            if why is not None:  # it may",
+        new="            if False:  # it may",
+        tests=(FOUND + "a_theft_is_told_of_though_the_store_did_not_answer",),
+    ),
+    Fault(
+        name="a-silent-store-holds-up-the-start",
+        file="backing.py",
+        old="            await self._deadline.wait(self.store.open())\n",
+        new="            await self.store.open()\n",
+        tests=(BACKING + "a_store_that_is_silent_at_the_start_is_not_waited_for",),
     ),
     Fault(
         name="a-failing-store-is-a-refusal",

@@ -65,22 +65,22 @@ FAULTS = (
     Fault(
         name="reuse-does-not-end-the-session",
         file="rotation.py",
-        old="        else:\n            await self._backing.end(row.id,",
-        new="        elif verdict is not Verdict.REUSE:\n            await self._backing.end(row.id,",
+        old='            await self._backing.end(row.id, "reuse", row.subject, why=reuse)\n',
+        new="            self._teller.tell(reuse)\n",
         tests=(LOST + "a_thief_is_caught_here_once_the_leeway_is_over[memory]",),
     ),
     Fault(
         name="reuse-without-its-event",
         file="rotation.py",
-        old="        if verdict is Verdict.REUSE:\n            found",
-        new="        if False:\n            found",
+        old="row.subject, why=reuse)",
+        new="row.subject)",
         tests=(LOST + "a_thief_is_caught_here_once_the_leeway_is_over[memory]",),
     ),
     Fault(
         name="reuse-answered-before-the-session-has-ended",
         file="rotation.py",
-        old='await self._backing.end(row.id, "reuse" if verdict is Verdict.REUSE else "device", subject=row.subject)',
-        new='__import__("asyncio").ensure_future(self._backing.end(row.id, "reuse", subject=row.subject))',
+        old='await self._backing.end(row.id, "reuse", row.subject, why=reuse)',
+        new='__import__("asyncio").ensure_future(self._backing.end(row.id, "reuse", row.subject, why=reuse))',
         tests=(FOUND + "reuse_is_answered_once_the_session_has_ended",),
     ),
     Fault(

@@ -21,7 +21,7 @@ from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 from jwt_refresh_middleware.testing import NOW, Clock, a_session, a_step
 
 from ..kinds import Servers, make_store
-from ..rotation.support import FIREFOX, NEVER, make_issuer, outcome
+from ..rotation.support import FIREFOX, NEVER, Listener, make_issuer, outcome
 from ..web.support import Service
 
 DAY = timedelta(days=1)
@@ -80,6 +80,24 @@ async def test_reuse_is_answered_once_the_session_has_ended() -> None:
         assert row.revoked_reason == "reuse"
         with pytest.raises(TokenRevoked):
             issuer.verifier.verify(pairs[2].access_token)
+
+
+class EndsWithoutAnAnswer(MemoryStore):
+    async def revoke(self, session_id: str, *, reason: str, now: float) -> bool:
+        await super().revoke(session_id, reason=reason, now=now)
+        raise ConnectionError("reset")
+
+
+async def test_a_theft_is_told_of_though_the_store_did_not_answer() -> None:
+    """It has ended the session all the same: the next time it is only revoked, and nobody would tell."""
+    listener = Listener()
+    async with make_issuer(EndsWithoutAnAnswer(), Clock(), listener) as issuer:
+        pairs = [await issuer.login("ann", device=FIREFOX)]
+        for _ in range(2):
+            pairs.append(await issuer.refresh(pairs[-1].refresh_token, device=FIREFOX))
+        assert await outcome(issuer, pairs[0].refresh_token) == "store_unavailable"
+        assert await outcome(issuer, pairs[0].refresh_token) == "refresh_invalid"
+        assert (await listener.names()).count("reuse_detected") == 1
 
 
 @pytest.mark.parametrize("seconds", [1, 3600])
