@@ -72,7 +72,7 @@ return 1
 
 ADVANCE = Script(f"""{_READ}
 local expected, to, now, new_expires = struct.unpack('>i4i4dd', ARGV[1])
-local new_ip, new_agent, new_binding, bindings = string.match(ARGV[2], '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)(\\n.*)$')
+local new_ip, new_agent, new_binding, bindings = string.match(ARGV[2], '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)(.*)$')
 local allowed = string.find(bindings .. '\\n', '\\n' .. binding .. '\\n', 1, true)
 if not allowed or generation ~= expected or revoked ~= '' or expires <= now then return {{0, row}} end
 generation, last, expires = to, now, math.min(new_expires, ends)
