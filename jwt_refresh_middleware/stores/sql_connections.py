@@ -16,6 +16,7 @@ Work = Callable[[AsyncConnection, bool], Awaitable[T]]
 
 _ATTEMPTS = 6
 _LAST_WORDS = 5.0
+_NUDGE = 1.0
 _PAUSE = 0.02
 _PLACES = 16
 _CONFLICTS: frozenset[object] = frozenset({"40001", "40P01", 1020, 1205, 1213})
@@ -59,6 +60,13 @@ def _places(pool: Pool) -> int:
     return (pool.size() if isinstance(pool, QueuePool) else 0) or _PLACES
 
 
+def _give_up(task: asyncio.Task[Any]) -> None:
+    """Cancel ``task`` until it has noticed: a driver that is just connecting may swallow it once."""
+    if not task.done():
+        task.cancel()
+        task.get_loop().call_later(_NUDGE, _give_up, task)
+
+
 class Connections:
     """Runs work on connections of an engine's pool.
 
@@ -89,7 +97,7 @@ class Connections:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if self._over_network:
-                task.cancel()
+                _give_up(task)
             raise
 
     def start(self, doing: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -120,7 +128,7 @@ class Connections:
         if self._tasks and self._loop is asyncio.get_running_loop():
             _, late = await asyncio.wait(self._tasks, timeout=_LAST_WORDS)
             for task in late:
-                task.cancel()
+                _give_up(task)
             if late:
                 await asyncio.wait(late, timeout=_LAST_WORDS)
 

@@ -133,4 +133,11 @@ FAULTS = (
         new="        await db.commit()\n        row = (await db.execute(self.by_id, values)).one_or_none()\n",
         tests=("tests/faults/test_found.py::test_the_winner_gets_the_row_as_it_left_it",),
     ),
+    Fault(
+        name="sql-cancels-once",
+        file="stores/sql_connections.py",
+        old="        task.get_loop().call_later(_NUDGE, _give_up, task)\n",
+        new="",
+        tests=("tests/stores/test_sqlalchemy.py::test_a_driver_that_swallows_a_cancellation_is_told_again",),
+    ),
 )

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, event, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from jwt_refresh_middleware import Device, Session
-from jwt_refresh_middleware.stores import sql_batches
+from jwt_refresh_middleware.stores import sql_batches, sql_connections
 from jwt_refresh_middleware.stores.sql_connections import Fault, fault_of
 from jwt_refresh_middleware.stores.sqlalchemy import SQLAlchemyStore, sessions_table
 from jwt_refresh_middleware.testing import NOW, StoreSuite, a_session, a_step
@@ -719,6 +719,31 @@ async def test_a_batch_that_takes_long_does_not_hold_up_the_next(
             assert (await asyncio.wait_for(store.advance(a_step(a_session(2))), 5))[0] is True
             assert not blocked.done()
         assert (await blocked)[0] is True
+
+
+async def test_a_driver_that_swallows_a_cancellation_is_told_again(
+    postgresql: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_connections, "_NUDGE", 0.05)
+    swallowed = asyncio.Event()
+
+    async def deaf(db: AsyncConnection, repeated: bool) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        swallowed.set()
+        await asyncio.sleep(60)
+
+    async with a_store(postgresql, name) as store:
+        task = asyncio.create_task(store._connections.run(deaf))
+        await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.wait_for(swallowed.wait(), 5)
+
+        async def given_back() -> bool:
+            return store.engine.pool.checkedout() == 0  # type: ignore[attr-defined, no-any-return]
+
+        await eventually(given_back, 5)
 
 
 async def test_a_batch_that_fails_tells_everybody_in_it(postgresql: str, name: str) -> None:
