@@ -14,7 +14,7 @@ _PATIENCE = 60
 async def create(db: AsyncConnection, table: Table) -> None:
     """Make the table and its indexes, as far as they are missing; of several processes at once, one does it.
 
-    ``db`` must be in autocommit mode.
+    ``db`` must be in autocommit mode; MySQL commits by itself whatever makes something.
     """
     async with _alone(db, f"create {table.fullname}"):
         await db.execute(CreateTable(table, if_not_exists=True))

@@ -65,7 +65,6 @@ class SQLAlchemyStore:
         self.table = sessions_table(metadata if metadata is not None else MetaData(), table_name, schema=schema)
         self._do = kind(self.table)
         self._connections = Connections(engine, autocommit=self._do.autocommit)
-        self._creating = Connections(engine, autocommit=True)
         self._batches: Batches | None = None
         if isinstance(self._do, PostgreSQLStatements):
             self._batches = Batches(self._advance_all, self._connections.start)
@@ -78,7 +77,7 @@ class SQLAlchemyStore:
 
     async def create_all(self) -> None:
         """Make the table and its indexes, as far as they are missing. Several processes may do it at once."""
-        await self._creating.run(lambda db, _: create(db, self.table))
+        await self._connections.run(lambda db, _: create(db, self.table))
 
     async def open(self) -> None:
         """See :meth:`SessionStore.open`. Creates nothing: an account that may only read will do.
@@ -98,7 +97,6 @@ class SQLAlchemyStore:
         if self._batches is not None:
             await self._batches.finish()
         await self._connections.finish()
-        await self._creating.finish()
 
     async def add(self, session: Session) -> None:
         """See :meth:`SessionStore.add`."""

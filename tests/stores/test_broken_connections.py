@@ -19,7 +19,7 @@ NEVER = timedelta(days=1)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("kind", ["redis", "postgresql"])
+@pytest.mark.parametrize("kind", ["redis", "postgresql", "mariadb"])
 async def test_a_connection_cut_at_any_message_costs_nobody_a_session(kind: str, after: bool, servers: Servers) -> None:
     if reason := Servers.missing(kind):
         pytest.skip(reason)
