@@ -11,6 +11,9 @@ from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseE
 from .redis_rows import Script
 
 _BATCH = 256
+_AT_ONCE = 64
+_FOR_OTHERS = 2
+"""Connections of a cluster's client that are left for the feed and for cleaning."""
 _BYTES: dict[str, Any] = {"NEVER_DECODE": []}
 """Answers come as bytes, whatever the client does otherwise."""
 
@@ -153,16 +156,26 @@ def _is_from_a_replica(answer: Any) -> bool:
 
 
 class ClusterCalls:
-    """Calls to a cluster: each on its own to the server that has its key."""
+    """Calls to a cluster: each on its own to the server that has its key.
+
+    No more at once than the client has connections for: it refuses those that come when all are taken.
+    """
 
     def __init__(self, client: RedisCluster, *, timeout: float) -> None:
         """``timeout``: seconds that a call may take."""
         self._client = client
         self._timeout = timeout
+        allowed = int(client.connection_kwargs.get("max_connections") or _AT_ONCE)
+        self._most = max(1, min(_AT_ONCE, allowed - _FOR_OTHERS))
+        self._places = asyncio.Semaphore(self._most)
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, call: Call) -> Any:
         """What the server answers."""
-        async with asyncio.timeout(self._timeout):
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop, self._places = loop, asyncio.Semaphore(self._most)
+        async with asyncio.timeout(self._timeout), self._places:
             try:
                 return await self._client.execute_command(*call.short(), **_BYTES)
             except NoScriptError:

@@ -163,4 +163,11 @@ FAULTS = (
         new="for waiting, answer in zip(batch, reversed(answers), strict=True):\n            if waiting",
         tests=(SUITE + "revocation_racing_rotation_leaves_nothing_live",),
     ),
+    Fault(
+        name="redis-asks-a-cluster-more-than-its-client-can",
+        file="stores/redis_calls.py",
+        old="        async with asyncio.timeout(self._timeout), self._places:\n",
+        new="        async with asyncio.timeout(self._timeout):\n",
+        tests=(ALONE + "more_calls_at_once_than_a_clusters_client_has_connections",),
+    ),
 )

@@ -422,6 +422,19 @@ def test_a_cluster_cannot_wait_for_replicas(servers: Servers) -> None:
         RedisStore(RedisCluster.from_url(servers.url("redis")), wait_replicas=1)
 
 
+@pytest.mark.parametrize("most", [None, 3])
+async def test_more_calls_at_once_than_a_clusters_client_has_connections(
+    servers: Servers, prefix: str, most: int | None
+) -> None:
+    options = {} if most is None else {"max_connections": most}
+    async with RedisCluster.from_url(servers.url("redis-cluster"), **options) as client:
+        store = RedisStore(client, prefix=prefix)
+        await asyncio.gather(*(store.add(a_session(number)) for number in range(600)))
+        rows = await asyncio.gather(*(store.get(a_session(number).id) for number in range(600)))
+        assert rows == [a_session(number) for number in range(600)]
+        await store.close()
+
+
 async def test_rights_to_read_are_enough_to_follow(server: Server) -> None:
     writer = RedisStore(server.url)
     await writer.add(a_session(0))
