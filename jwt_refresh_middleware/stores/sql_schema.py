@@ -17,7 +17,8 @@ async def create(db: AsyncConnection, table: Table) -> None:
     ``db`` must be in autocommit mode; MySQL commits by itself whatever makes something.
     """
     async with _alone(db, f"create {table.fullname}"):
-        await db.execute(CreateTable(table, if_not_exists=True))
+        if not await db.run_sync(lambda c: inspect(c).has_table(table.name, table.schema)):  # or MySQL warns
+            await db.execute(CreateTable(table, if_not_exists=True))
         # Looked at one by one: whoever made the table may have died before it came to them.
         made = await db.run_sync(
             lambda c: {index["name"] for index in inspect(c).get_indexes(table.name, table.schema)}
