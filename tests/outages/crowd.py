@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ _TWO_TABS = 5
 """Every so manieth client refreshes in two tabs at once."""
 _EVERYDAY = {"session_started", "rotated", "repeated", "late_repeated", "store_unavailable"}
 _PATIENCE = 15.0
-_LEAVING = 3.0
+_SOON = 5.0
 
 now = time.monotonic
 
@@ -35,6 +35,15 @@ async def until(condition: Callable[[], bool], what: str | Callable[[], str], se
         assert now() - began < seconds, f"not within {seconds} s: {what if isinstance(what, str) else what()}"
         await asyncio.sleep(0.01)
     return now() - began
+
+
+async def patiently(request: Callable[[], Awaitable[Reply]]) -> Reply:
+    """The answer to ``request``, which is made again for a few seconds as long as the store is not there."""
+    reply, end = await request(), now() + _SOON
+    while reply.status == 503 and now() < end:
+        await asyncio.sleep(_TRY_AGAIN)
+        reply = await request()
+    return reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,8 @@ class Client:
         """When the last refresh was begun that was granted, and the last one that was not."""
 
     async def login(self) -> None:
-        reply = await ask(self.app, "POST", "/auth/login", json_body={"username": self.name})
+        """All at once at the start, it may take longer than the timeout: then again, as anybody would."""
+        reply = await patiently(lambda: ask(self.app, "POST", "/auth/login", json_body={"username": self.name}))
         self.tokens = Tokens(reply)
 
     async def call(self) -> Reply:
@@ -217,10 +227,7 @@ class Crowd:
 
     async def can_log_out(self) -> None:
         """After it: with the token from before, for good."""
-        reply, end = await self.leaver.post("logout"), now() + _LEAVING
-        while reply.status == 503 and now() < end:  # a slow moment of the machine's, say; as anybody would
-            await asyncio.sleep(_TRY_AGAIN)
-            reply = await self.leaver.post("logout")
+        reply = await patiently(lambda: self.leaver.post("logout"))
         assert (reply.status, reply.json()) == (200, {"status": "logged_out"}), reply
         assert "Max-Age=0" in (reply.one("set-cookie") or "")
         assert (await self.leaver.call()).code == "token_revoked"
