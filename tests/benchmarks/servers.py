@@ -1,11 +1,12 @@
-"""Refreshes per second over ASGI on Redis and PostgreSQL, against the bare statement of the same client library.
+"""Refreshes per second over ASGI on Redis, PostgreSQL and MariaDB, against the bare statement of the same library.
 
 ``python -m tests.benchmarks.servers [--rounds 7] [--seconds 0.7] [--sessions 10000] [--only redis]``
 
 Redis floor: one ``EVALSHA`` per rotation through redis-py with 32 connections. The script is what one would write by
 hand: compare the token's hash, write the new one, prolong the key. PostgreSQL floor: one ``UPDATE … RETURNING`` per
-rotation through an asyncpg pool of 16, committed with ``synchronous_commit=on``. No HTTP, no tokens in either. Ours:
-``POST /auth/refresh`` with a JSON body through the whole middleware, to the same server. Floor and ours take turns
+rotation through an asyncpg pool of 16, committed with ``synchronous_commit=on``. MariaDB floor: one ``UPDATE`` whose
+count is checked through an asyncmy pool of 16, in autocommit; it has no ``RETURNING``. No HTTP, no tokens in any.
+Ours: ``POST /auth/refresh`` with a JSON body through the whole middleware, to the same server. Floor and ours take turns
 within each round; the median of the ratios is printed. The servers are started for it and write through: Redis with
 ``appendfsync everysec``, which is its default once it has an append-only file, and ``always``.
 """
@@ -19,6 +20,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from urllib.parse import urlsplit
 
+import asyncmy
 import asyncpg
 from redis.asyncio import BlockingConnectionPool, Redis
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -28,7 +30,7 @@ from jwt_refresh_middleware import DevicePolicy, Issuer, JWTRefreshMiddleware, S
 from jwt_refresh_middleware.stores.redis import RedisStore
 from jwt_refresh_middleware.stores.sqlalchemy import SQLAlchemyStore
 
-from ..servers import Postgres
+from ..servers import MariaDB, Postgres
 from ..servers import Redis as RedisServer
 from .common import SECRET, banner, median, table
 from .refresh import LIFETIME, Worker, our_worker, own, rate
@@ -45,6 +47,10 @@ return row[2]
 """
 TABLE = """CREATE TABLE floor (id uuid PRIMARY KEY, subject text NOT NULL, hash bytea NOT NULL, hash_before bytea,
     generation int NOT NULL, expires_at bigint NOT NULL)"""
+TABLE_IN_MARIADB = """CREATE TABLE floor (id binary(16) PRIMARY KEY, subject varchar(64) NOT NULL,
+    hash binary(32) NOT NULL, hash_before binary(32), generation int NOT NULL, expires_at bigint NOT NULL, KEY (subject))"""
+ROTATE_IN_MARIADB = """UPDATE floor SET hash_before = hash, hash = %s, generation = generation + 1, expires_at = %s
+    WHERE id = %s AND hash = %s AND expires_at > %s"""
 ROTATE = """UPDATE floor SET hash_before = hash, hash = $1, generation = generation + 1, expires_at = $2
     WHERE id = $3 AND hash = $4 AND expires_at > $5 RETURNING subject, generation"""
 
@@ -102,6 +108,38 @@ async def postgres_floor(port: int, sessions: int) -> AsyncIterator[Worker]:
         yield work
 
 
+@asynccontextmanager
+async def mariadb_floor(port: int, sessions: int) -> AsyncIterator[Worker]:
+    """One statement, which commits by itself, per rotation."""
+    where = {"host": "127.0.0.1", "port": port, "user": "tests", "db": "tests", "autocommit": True}
+    async with asyncmy.create_pool(minsize=16, maxsize=16, **where) as pool:
+
+        async def run(statement: str, values: tuple[object, ...] = ()) -> int:
+            async with pool.acquire() as connection, connection.cursor() as cursor:
+                count: int = await cursor.execute(statement, values)
+                return count
+
+        await run(TABLE_IN_MARIADB)
+        ids = [secrets.token_bytes(16) for _ in range(sessions)]
+        hashes = [secrets.token_bytes(32) for _ in range(sessions)]
+        end = int(time.time()) + LIFETIME
+        rows = [(ids[number], f"user-{number // 4}", hashes[number], end) for number in range(sessions)]
+        async with pool.acquire() as connection, connection.cursor() as cursor:
+            added = "INSERT INTO floor VALUES (%s, %s, %s, NULL, 0, %s)"
+            for first in range(0, sessions, 1000):
+                await cursor.executemany(added, rows[first : first + 1000])
+
+        async def work(worker: int, workers: int) -> AsyncIterator[None]:
+            async for number in own(worker, workers, sessions):
+                now, fresh = int(time.time()), secrets.token_bytes(32)
+                values = (fresh, now + LIFETIME, ids[number], hashes[number], now)
+                assert await run(ROTATE_IN_MARIADB, values) == 1, "the floor lost a rotation"
+                hashes[number] = fresh
+                yield
+
+        yield work
+
+
 async def measure(
     name: str,
     store: SessionStore,
@@ -121,7 +159,7 @@ async def measure(
             ratios = [mine / bare for mine, bare in zip(rates, floors, strict=True)]
             spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
             figures = [f"{median(floors):.0f}", f"{median(rates):.0f}", f"{median(ratios):.2f}", spread]
-            rows.append([name, str(clients), *figures, TARGET[clients]])
+            rows.append([name, str(clients), *figures, "" if name == "MariaDB" else TARGET[clients]])
     return rows
 
 
@@ -141,6 +179,13 @@ async def run(rounds: int, seconds: float, sessions: int, only: str) -> None:
             await made.create_all()
             rows += await measure("PostgreSQL", made, postgres_floor(server.port, sessions), rounds, seconds, sessions)
             await engine.dispose()
+    if only in "mariadb":
+        with MariaDB() as mariadb:
+            engine = create_async_engine(mariadb.url)
+            made = SQLAlchemyStore(engine)
+            await made.create_all()
+            rows += await measure("MariaDB", made, mariadb_floor(mariadb.port, sessions), rounds, seconds, sessions)
+            await engine.dispose()
     table(["store", "clients", "floor, calls/s", "ours, refreshes/s", "ours / floor", "range", "to reach"], rows)
 
 
@@ -154,6 +199,6 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.7)
     parser.add_argument("--sessions", type=int, default=10_000)
-    parser.add_argument("--only", default="", choices=["", "redis", "postgresql"])
+    parser.add_argument("--only", default="", choices=["", "redis", "postgresql", "mariadb"])
     arguments = parser.parse_args()
     main(arguments.rounds, arguments.seconds, arguments.sessions, arguments.only)
