@@ -6,9 +6,9 @@ Redis floor: one ``EVALSHA`` per rotation through redis-py with 32 connections. 
 hand: compare the token's hash, write the new one, prolong the key. PostgreSQL floor: one ``UPDATE … RETURNING`` per
 rotation through an asyncpg pool of 16, committed with ``synchronous_commit=on``. MariaDB floor: one ``UPDATE`` whose
 count is checked through an asyncmy pool of 16, in autocommit; it has no ``RETURNING``. No HTTP, no tokens in any.
-Ours: ``POST /auth/refresh`` with a JSON body through the whole middleware, to the same server. Floor and ours take turns
-within each round; the median of the ratios is printed. The servers are started for it and write through: Redis with
-``appendfsync everysec``, which is its default once it has an append-only file, and ``always``.
+Ours: ``POST /auth/refresh`` with a JSON body through the whole middleware, to the same server. Floor and ours take
+turns within each round; the median of the ratios is printed. The servers are started for it and write through: Redis
+with ``appendfsync everysec``, which is its default once it has an append-only file, and ``always``.
 """
 
 import argparse
@@ -48,7 +48,8 @@ return row[2]
 TABLE = """CREATE TABLE floor (id uuid PRIMARY KEY, subject text NOT NULL, hash bytea NOT NULL, hash_before bytea,
     generation int NOT NULL, expires_at bigint NOT NULL)"""
 TABLE_IN_MARIADB = """CREATE TABLE floor (id binary(16) PRIMARY KEY, subject varchar(64) NOT NULL,
-    hash binary(32) NOT NULL, hash_before binary(32), generation int NOT NULL, expires_at bigint NOT NULL, KEY (subject))"""
+    hash binary(32) NOT NULL, hash_before binary(32), generation int NOT NULL, expires_at bigint NOT NULL,
+    KEY (subject))"""
 ROTATE_IN_MARIADB = """UPDATE floor SET hash_before = hash, hash = %s, generation = generation + 1, expires_at = %s
     WHERE id = %s AND hash = %s AND expires_at > %s"""
 ROTATE = """UPDATE floor SET hash_before = hash, hash = $1, generation = generation + 1, expires_at = $2
