@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import TypeVar
 
 from . import events
@@ -70,18 +69,13 @@ class Backing:
             await self._opening.run(self._open)
 
     async def _open(self) -> None:
-        try:
-            await self._deadline.wait(self.store.open())
-            await self.feed.follow()
-        except BaseException:  # nobody closes what was never open
-            with suppress(Exception):  # it is the first failure that counts
-                await self.store.close()
-            raise
+        await self.feed.open()
         self._rounds.start()
         self.is_running = asyncio.get_running_loop().is_running
 
     async def close(self) -> None:
         """Write pending acknowledgements, tell the last events, close the store. Closing twice is no error."""
+        await self._opening.finish()
         if self.is_running is _never:
             return
         self.is_running = _never

@@ -24,6 +24,12 @@ class SingleFlight:
             task.add_done_callback(_look_at)
         await asyncio.shield(task)
 
+    async def finish(self) -> None:
+        """Wait until no run is under way, however it ends."""
+        task = self._task
+        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
+            await asyncio.wait([task])
+
 
 def _look_at(task: asyncio.Task[None]) -> None:
     """Those who waited may have gone: then a failure is nobody's, and no news."""

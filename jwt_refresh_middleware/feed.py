@@ -118,14 +118,13 @@ class RevocationFeed:
     async def _open(self) -> None:
         try:
             await self._deadline.wait(self._source.open())
-            await self.follow()
+            await self._follow()
         except BaseException:  # nobody closes what was never open
             with suppress(Exception):  # it is the first failure that counts
                 await self._source.close()
             raise
 
-    async def follow(self) -> None:
-        """Load what ended and go on learning; the store is open already. Raises whatever the store raises."""
+    async def _follow(self) -> None:
         self._opened_at = self._clock()
         await self._catch_up(self._opened_at - self._revoked.keep)
         self._rounds.start()
@@ -143,6 +142,7 @@ class RevocationFeed:
 
     async def close(self) -> None:
         """Stop learning and close the store. Closing twice is no error."""
+        await self._opening.finish()
         if self.is_running is not _never:
             await self.leave()
             await self._source.close()

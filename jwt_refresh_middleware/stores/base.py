@@ -78,7 +78,10 @@ class SessionStore(Protocol):
         """Make the store ready: connect, create or migrate what it needs. Repeated and concurrent calls do it once."""
 
     async def close(self) -> None:
-        """Finish what is under way and let go of every thread and connection. Closing twice is no error."""
+        """Finish what is under way, opening too, and let go of every thread and connection. Closing twice is no error.
+
+        An opening that took too long is given up and the store closed: what it opens later must not stay open.
+        """
 
     async def add(self, session: Session) -> None:
         """Keep a new session. Raises ValueError if its id is taken."""

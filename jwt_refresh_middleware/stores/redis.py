@@ -123,6 +123,7 @@ class RedisStore:
 
     async def close(self) -> None:
         """See :meth:`SessionStore.close`. A client of your own stays open."""
+        await self._opening.finish()
         await self._calls.finish()
         if self._url is not None:
             await self.client.aclose()

@@ -127,6 +127,7 @@ class SQLiteStore:
 
     async def close(self) -> None:
         """See :meth:`SessionStore.close`."""
+        await self._opening.finish()
         group, self._group = self._group, None
         if group is not None:
             await group.close()

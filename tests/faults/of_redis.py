@@ -170,4 +170,11 @@ FAULTS = (
         new="        async with asyncio.timeout(self._timeout):\n",
         tests=(ALONE + "more_calls_at_once_than_a_clusters_client_has_connections",),
     ),
+    Fault(
+        name="redis-is-closed-before-it-is-open",
+        file="stores/redis.py",
+        old="        await self._opening.finish()\n",
+        new="",
+        tests=(ALONE + "closing_while_it_opens_leaves_no_connection",),
+    ),
 )

@@ -266,6 +266,13 @@ _IN_SQLITE = (
         tests=("tests/unit/test_backing.py::test_thousands_that_wait_when_the_store_is_closed_are_answered",),
         hangs=True,
     ),
+    Fault(
+        name="sqlite-is-closed-before-it-is-open",
+        file="stores/sqlite.py",
+        old="        await self._opening.finish()\n",
+        new="",
+        tests=(FILE + "closing_while_it_opens_leaves_nothing_open",),
+    ),
 )
 
 FAULTS = _IN_MEMORY + _IN_SQLITE

@@ -520,3 +520,25 @@ def test_a_row_says_what_the_session_said(scopes: Any, claims: Any, amr: Any, sa
     device = Device(ip=said, user_agent=said)
     session = a_session(scopes=scopes, claims=claims, amr=amr, device=device, binding=said or "", revoked_reason=said)
     assert from_row(session.id, to_row(session)) == session
+
+
+async def test_closing_while_it_opens_leaves_no_connection(servers: Servers, prefix: str) -> None:
+    opens = RedisStore(servers.url("redis"), prefix=prefix)
+    ask, asked, may_go_on = opens.client.execute_command, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*words: Any, **options: Any) -> Any:
+        asked.set()
+        await may_go_on.wait()
+        return await ask(*words, **options)
+
+    opens.client.execute_command = slowly
+    opening = asyncio.create_task(opens.open())
+    await asked.wait()
+    opening.cancel()  # it took too long
+    closing = asyncio.create_task(opens.close())
+    await asyncio.wait([opening])
+    await asyncio.sleep(0.01)
+    may_go_on.set()
+    await closing
+    await asyncio.sleep(0.1)
+    assert not any(one.is_connected for one in opens.client.connection_pool._available_connections)

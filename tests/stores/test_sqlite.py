@@ -62,6 +62,24 @@ async def test_opens_once_for_concurrent_first_uses(tmp_path: Path) -> None:
     assert not started.is_alive()
 
 
+async def test_closing_while_it_opens_leaves_nothing_open(tmp_path: Path) -> None:
+    store = SQLiteStore(tmp_path / "x.db")
+    before = set(threading.enumerate())
+    in_the_way = sqlite3.connect(store.path, isolation_level=None)
+    in_the_way.execute("BEGIN EXCLUSIVE")
+    opening = asyncio.create_task(store.open())
+    while not (started := set(threading.enumerate()) - before):
+        await asyncio.sleep(0.001)
+    opening.cancel()  # it took too long
+    closing = asyncio.create_task(store.close())
+    await asyncio.wait([opening])
+    in_the_way.close()
+    await closing
+    for thread in started:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
 async def test_two_stores_on_one_file_see_each_other(store: SQLiteStore) -> None:
     other = SQLiteStore(store.path)
     await store.add(a_session())

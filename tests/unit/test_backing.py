@@ -1,13 +1,14 @@
 """What goes on beside the requests, and what a store that is half broken may not spoil."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from jwt_refresh_middleware import Identity, Issuer, MemoryStore, RevocationFeed, Session
+from jwt_refresh_middleware.backing import Backing
 from jwt_refresh_middleware.errors import StoreUnavailable, TokenRevoked
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 from jwt_refresh_middleware.testing import Clock
@@ -164,6 +165,36 @@ async def test_a_store_that_is_silent_at_the_start_is_not_waited_for() -> None:
         store.is_silent = False
         await asyncio.sleep(0.1)
         assert await issuer.login("ann"), "the attempt that hung holds up nobody who comes later"
+
+
+class SlowlyOpens(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_open = asyncio.Event(), asyncio.Event()
+        self.is_open = False
+
+    async def open(self) -> None:
+        self.begun.set()
+        await self.may_open.wait()
+        self.is_open = True
+
+    async def close(self) -> None:
+        self.is_open = False
+
+
+@pytest.mark.parametrize("kind", [lambda store: Issuer(SECRET, store).backing, RevocationFeed], ids=["issuer", "feed"])
+async def test_closing_while_it_opens_closes_what_was_opened(
+    kind: Callable[[SlowlyOpens], Backing | RevocationFeed],
+) -> None:
+    store = SlowlyOpens()
+    it = kind(store)
+    opening = asyncio.create_task(it.open())
+    await store.begun.wait()
+    closing = asyncio.create_task(it.close())
+    await asyncio.sleep(0.01)
+    store.may_open.set()
+    await asyncio.gather(opening, closing)
+    assert (it.is_running(), store.is_open) == (False, False)
 
 
 async def test_a_gateway_does_not_wait_either() -> None:
