@@ -65,7 +65,7 @@ FAULTS = (
         file="feed.py",
         old="            await self._follow()\n",
         new="            self._following = asyncio.create_task(self._follow())\n",
-        tests=(LIFECYCLE + "what_ended_before_the_start_is_known_from_the_start[sqlite]",),
+        tests=(FOUND + "nobody_is_served_before_what_ended_is_known",),
     ),
     Fault(
         name="an-issuer-is-closed-before-it-is-open",
@@ -126,9 +126,9 @@ FAULTS = (
     ),
     Fault(
         name="a-silent-store-holds-up-the-start",
-        file="backing.py",
-        old="            await self._deadline.wait(self.store.open())\n",
-        new="            await self.store.open()\n",
+        file="feed.py",
+        old="            await self._deadline.wait(self._source.open())\n",
+        new="            await self._source.open()\n",
         tests=(BACKING + "a_store_that_is_silent_at_the_start_is_not_waited_for",),
     ),
     Fault(

@@ -192,6 +192,20 @@ async def test_what_ended_in_a_long_outage_is_read_after_it() -> None:
         assert a_session().id in feed.ended
 
 
+class ReadSlowly(MemoryStore):
+    async def revocations(self, since: float) -> list[tuple[str, float]]:
+        await asyncio.sleep(0.05)
+        return await super().revocations(since)
+
+
+async def test_nobody_is_served_before_what_ended_is_known() -> None:
+    clock, store = Clock(), ReadSlowly()
+    await store.add(a_session())
+    await store.revoke(a_session().id, reason="elsewhere", now=clock())
+    async with make_issuer(store, clock) as issuer:
+        assert a_session().id in issuer.feed.ended
+
+
 class PushesLater(MemoryStore):
     """What ends before the connection stands is not told of."""
 
