@@ -62,7 +62,8 @@ Scan = Callable[[str, int], tuple[Any, int]]
 
 _plain = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 _looking = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
-_scan: Scan = _plain.scan_once  # type: ignore[attr-defined]  # raw_decode() without its wrapper
+json_scan: Scan = _plain.scan_once  # type: ignore[attr-defined]  # raw_decode() without its wrapper
+"""The JSON value at a place in a str, and where it ends. Raises StopIteration where there is none, ValueError."""
 _scan_looking_for_duplicates: Scan = _looking.scan_once  # type: ignore[attr-defined]
 
 
@@ -76,7 +77,7 @@ def json_object(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8").strip(_BLANKS)
         value: Any
-        value, end = _scan(text, 0)
+        value, end = json_scan(text, 0)
         if end != len(text) or type(value) is not dict:
             raise ValueError("not one JSON object")
         # Far faster than looking at each name: every member but the first has a comma before it, and other commas, in a

@@ -302,10 +302,8 @@ class MariaDB(DatabaseServer):
             f"--datadir={self.directory}/data",
             "--skip-test-db",
             "--auth-root-authentication-method=normal",
-            env={
-                **os.environ,
-                "TMPDIR": f"{self.directory}",
-            },  # one that starts removes the temporary tables of another
+            # One that starts removes the temporary tables of others.
+            env={**os.environ, "TMPDIR": f"{self.directory}"},
         )
         (self.directory / "setup.sql").write_text(
             "CREATE DATABASE IF NOT EXISTS tests;\nCREATE USER IF NOT EXISTS tests@127.0.0.1;\n"

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring, encode_basestring_ascii
 from struct import Struct
 from types import MappingProxyType
 
-from ..encoding import Scan, json_text
+from ..encoding import json_scan, json_text
 from ..sessions import NO_CLAIMS, Device, Session
 from ..values import quick
 from .base import Advance
@@ -43,7 +43,6 @@ local {_LINES} = string.match(row, '{_PATTERN}', rest_of_row)
 """
 _ROW = f"struct.pack('>i4i4i4dddd', {_COUNTERS_AND_TIMES}) .. table.concat({{{_LINES}}}, '\\n')"
 
-_scan: Scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # loads() without its wrappers
 _device = quick(Device)
 _session = quick(Session)
 
@@ -203,7 +202,7 @@ def from_row(session_id: str, row: bytes) -> Session:
     """The session of a row."""
     generation, acknowledged, late, last, expires, ends, created = _NUMBERS.unpack_from(row)
     revoked, reason, binding, ip, agent, rest = row[_NUMBERS.size :].decode().split("\n")
-    said, _ = _scan(rest, 0)
+    said, _ = json_scan(rest, 0)
     subject, scopes, claims, amr = said + [(), None, ()][len(said) - 1 :]
     return _session(
         session_id,

@@ -97,6 +97,7 @@ class SQLAlchemyStore:
         if self._batches is not None:
             await self._batches.finish()
         await self._connections.finish()
+        await self._opening.finish()
 
     async def add(self, session: Session) -> None:
         """See :meth:`SessionStore.add`."""

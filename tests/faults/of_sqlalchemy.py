@@ -140,4 +140,11 @@ FAULTS = (
         new="",
         tests=("tests/stores/test_sqlalchemy.py::test_a_driver_that_swallows_a_cancellation_is_told_again",),
     ),
+    Fault(
+        name="sql-is-closed-before-it-is-open",
+        file="stores/sqlalchemy.py",
+        old="        await self._opening.finish()\n",
+        new="",
+        tests=("tests/stores/test_sqlalchemy.py::test_closing_while_it_opens_asks_for_nothing_afterwards",),
+    ),
 )

@@ -721,6 +721,20 @@ async def test_a_batch_that_takes_long_does_not_hold_up_the_next(
         assert (await blocked)[0] is True
 
 
+async def test_closing_while_it_opens_asks_for_nothing_afterwards(postgresql: str, name: str) -> None:
+    async with a_store(postgresql, name) as made:
+        store = SQLAlchemyStore(made.engine, table_name=name)
+        asked = []
+        event.listen(made.engine.sync_engine, "checkout", lambda *_: asked.append(name))
+        opening = asyncio.create_task(store.open())
+        await asyncio.sleep(0)
+        opening.cancel()  # before anything of it is under way
+        await store.close()
+        before = len(asked)
+        await asyncio.sleep(0.1)
+        assert len(asked) == before
+
+
 async def test_a_driver_that_swallows_a_cancellation_is_told_again(
     postgresql: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
