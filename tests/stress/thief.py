@@ -36,7 +36,10 @@ class _Thefts:
         await asyncio.gather(*(self._theft(owner, number) for number, owner in enumerate(owners)))
 
     async def _theft(self, owner: Client, number: int) -> None:
-        """The generation before the current one, or the one before that; sometimes presented twice at once."""
+        """The generation before the current one, or the one before that; sometimes presented twice at once.
+
+        Mostly while the owner refreshes too, now and then while the owner sleeps.
+        """
         stolen, times = owner.generation - 1 - number % 2, 1 + (number % 5 == 4)
         self.count += 1
         self.presented[owner.session_id] = times
@@ -45,9 +48,12 @@ class _Thefts:
             await asyncio.sleep(seconds)
             return await owner.refresh(self._setting.any_of(self._fleet), generation)
 
-        moments = [self._random.choice((0, 0, 0.001, 0.004)) for _ in range(times + 1)]
-        races = [later(moments[0], owner.generation)] + [later(moment, stolen) for moment in moments[1:]]
-        _, *thieves = await asyncio.gather(*races)
+        mine, *moments = [self._random.choice((0, 0, 0.001, 0.004)) for _ in range(times + 1)]
+        thieving = asyncio.gather(*(later(moment, stolen) for moment in moments))
+        if number % 4 == 2:
+            await asyncio.wait([thieving])
+        await later(mine, owner.generation)
+        thieves = await thieving
         since = time.monotonic()
         for answer in thieves:
             if answer is None or answer.status != 401:
