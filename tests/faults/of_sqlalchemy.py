@@ -147,4 +147,11 @@ FAULTS = (
         new="",
         tests=("tests/stores/test_sqlalchemy.py::test_closing_while_it_opens_asks_for_nothing_afterwards",),
     ),
+    Fault(
+        name="sql-keeps-the-connections-of-a-loop-that-is-gone",
+        file="stores/sql_connections.py",
+        old="            self._engine.sync_engine.dispose(close=False)",
+        new="            pass",
+        tests=("tests/stores/test_sqlalchemy.py::test_lives_in_one_event_loop_after_the_other[postgresql]",),
+    ),
 )
