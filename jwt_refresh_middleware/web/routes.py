@@ -12,6 +12,7 @@ from ..encoding import json_text
 from ..errors import AuthError, MethodNotAllowed, NotFound, TokenMissing
 from ..sessions import Session
 from .answers import Answer, empty_answer, json_answer, length
+from .client_files import client_files
 from .incoming import Incoming
 from .problems import VARY, Problems
 from .tokens import Tokens
@@ -46,6 +47,7 @@ class Routes:
                 f"{prefix}/logout": {"POST": tokens.logout_route},
                 f"{prefix}/sessions": {"GET": self.list_sessions, "DELETE": self.end_other_sessions},
             }
+            self._table |= {f"{prefix}/client/{name}": {"GET": file.answer} for name, file in client_files().items()}
             if login:
                 self._table[f"{prefix}/login"] = {"POST": tokens.login_route}
 
