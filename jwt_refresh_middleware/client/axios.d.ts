@@ -1,0 +1,18 @@
+import type { AuthClient } from "./index.js";
+
+/** The part of an axios instance (1.x) that is used. */
+export interface AxiosLike {
+  getUri(config?: any): string;
+  request(config: any): Promise<any>;
+  interceptors: {
+    request: { use(fulfilled: (config: any) => any): number; eject(id: number): void };
+    response: { use(fulfilled: null, rejected: (error: any) => any): number; eject(id: number): void };
+  };
+}
+
+/**
+ * Let an axios instance send the access token and repeat a request once that was answered 401.
+ *
+ * @returns what takes it off the instance again
+ */
+export function attachAxios(instance: AxiosLike, auth: AuthClient): () => void;

@@ -1,0 +1,150 @@
+/**
+ * Double-token authentication for a web page.
+ *
+ * The access token (RFC 6750) is in the memory of this module; the refresh token is in an `HttpOnly` cookie that no
+ * script can read. Requests carry the access token, it is renewed before it ends and after a 401, and each request is
+ * repeated at most once. Tabs take turns and share what they get.
+ */
+
+/** All options of {@link createAuthClient}; every one of them may be left out. */
+export interface AuthClientOptions {
+  /** Where the issuer is, without the prefix: `https://users.example.com` or `/app`. Default: the page's own origin. */
+  baseUrl?: string;
+  /** Where the middleware has mounted its routes. Default `/auth`. */
+  prefix?: string;
+  /**
+   * `cookie` (default): the refresh token is in an `HttpOnly` cookie. `body`: it is in the answers, for apps that are
+   * no web page; it is then kept in `storage`, or in memory only.
+   */
+  transport?: "cookie" | "body";
+  /**
+   * Where the access token is kept besides memory. Default `memory`: nowhere. `localStorage`: under the key
+   * `accessToken`, where any script of the page can read it, also one that was injected. Or a store of your own.
+   */
+  storage?: "memory" | "localStorage" | TokenStorage;
+  /** Seconds before its end that a token is renewed, a quarter of its lifetime at most. Default 30. */
+  leeway?: number;
+  /** Renew by a timer while the page is visible. Default true; otherwise with the next request. */
+  autoRefresh?: boolean;
+  /** Other origins that are sent the access token, as `https://api.example.com`. Default: none. */
+  allowedOrigins?: readonly string[];
+  /** Where the page goes once the session is over; a function is asked each time, and may say null. Default: nowhere. */
+  loginUrl?: string | ((reason: SignedOutReason) => string | null | undefined);
+  /** Seconds that the issuer may take to answer. Default 15. */
+  timeout?: number;
+  /** Sends every request, for instance to log them. Default: the global `fetch` at the time of the call. */
+  fetch?: typeof globalThis.fetch;
+}
+
+/** A store of strings, synchronous or not: `sessionStorage`, or the secure store of a phone. */
+export interface TokenStorage {
+  getItem(key: string): string | null | undefined | Promise<string | null | undefined>;
+  setItem(key: string, value: string): unknown;
+  removeItem(key: string): unknown;
+}
+
+/** `user`: logged out here. `expired`: the issuer says so. `deleted`: with the account. `other-tab`: ended elsewhere. */
+export type SignedOutReason = "user" | "expired" | "deleted" | "other-tab";
+
+/** An answer as RFC 9457 has it, with the members that the middleware adds. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  detail: string;
+  action: "refresh" | "login" | "step_up" | "retry" | "none";
+  error: string | null;
+  [member: string]: unknown;
+}
+
+/** How long a new access token lives: `expiresIn` in seconds, `expiresAt` in seconds since the epoch, by this clock. */
+export interface TokenLife {
+  expiresIn: number;
+  expiresAt: number;
+}
+
+/** What {@link AuthClient.on} can listen to, and what each handler is given. */
+export interface AuthEvents {
+  /** There is a session now: by a login, a registration, a page that was loaded again, or another tab. */
+  signedin: TokenLife;
+  /** There is a new access token, from here or from another tab. */
+  refreshed: TokenLife;
+  /** The session is over. If somebody else has logged in in another tab, `signedin` follows. */
+  signedout: { reason: SignedOutReason };
+  /** A refresh did not succeed, and nobody is logged out for it. It is tried again, later each time. */
+  refresherror: { error: AuthError };
+  /** The issuer wants the person to prove again who they are (RFC 9470). */
+  stepup: Problem;
+}
+
+/** Why nothing came of it. */
+export class AuthError extends Error {
+  /** The HTTP status; 0 if there was no answer. */
+  readonly status: number;
+  /** What the middleware said; absent if the answer is not its own. */
+  readonly problem?: Problem;
+  /** The code of the problem, as `invalid_credentials`. */
+  readonly code?: string;
+  /** Seconds to wait (`Retry-After`); 0 if the answer does not say. */
+  readonly retryAfter: number;
+  /** Whether it may go away by itself: no answer, 429, 5xx, or an answer that is not the middleware's. */
+  readonly temporary: boolean;
+}
+
+/** What a login or a refresh answers, in the case that the middleware is set to. */
+export type TokenAnswer = Record<string, unknown>;
+
+export interface AuthClient {
+  /** `POST {prefix}/register`, a route of the app. If it answers with tokens there is a session. @throws AuthError */
+  register(credentials: Record<string, unknown>): Promise<TokenAnswer>;
+  /** `POST {prefix}/login`. @throws AuthError `invalid_credentials` among others */
+  login(credentials: Record<string, unknown>): Promise<TokenAnswer>;
+  /**
+   * End the session, with `all` every session of this person. If that fails the session goes on.
+   * @throws AuthError
+   */
+  logout(options?: { all?: boolean }): Promise<void>;
+  /** `DELETE {prefix}/account`, a route of the app; then the session is over. @throws AuthError */
+  deleteAccount(): Promise<void>;
+  /**
+   * `fetch` with the access token, if the URL is of the issuer's origin or an allowed one and no `Authorization` was
+   * given. A 401 is repeated once with a new token, unless the body is a `ReadableStream` or the session is over: then
+   * it is the result. Relative URLs are relative to `baseUrl` if that was given, else to the page.
+   * @throws AuthError if a new token is needed and cannot be had at the moment; nobody is logged out for that
+   */
+  fetchWithAuth(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+  /** The same as {@link AuthClient.fetchWithAuth}. */
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+  /**
+   * An access token that lives for a while yet, null without a session. If it cannot be renewed at the moment it is the
+   * one that there is.
+   * @throws AuthError if there is none, and a new one cannot be had at the moment
+   */
+  getAccessToken(): Promise<string | null>;
+  /** A new access token in any case, null if the session ended meanwhile. Callers share one refresh. @throws AuthError */
+  refresh(): Promise<string | null>;
+  /**
+   * Take up the session of an earlier page; whether there is one. Asks the issuer only if this browser had a session.
+   * @throws AuthError if that cannot be said at the moment
+   */
+  restore(): Promise<boolean>;
+  /** Whether there is a session, as far as this page knows. */
+  isAuthenticated(): boolean;
+  /** Listen to an event. Gives back what stops it. */
+  on<Name extends keyof AuthEvents>(name: Name, handler: (detail: AuthEvents[Name]) => void): () => void;
+  /** Stop timers and listeners. The session goes on. */
+  dispose(): void;
+  /** For other HTTP clients: the access token to send to `url`, null if it is not to be sent there. @throws AuthError */
+  tokenFor(url: string | URL): Promise<string | null>;
+  /**
+   * For other HTTP clients: the token to repeat a request with that was answered 401, null if it is not to be repeated.
+   * @param used the token that the request carried
+   * @param problem what the middleware said, if the answer is its own
+   * @throws AuthError as `fetchWithAuth` does
+   */
+  replacement(used: string, problem?: Problem): Promise<string | null>;
+}
+
+/** A client for one issuer; a page needs one. On a server it does nothing until it is asked to. */
+export function createAuthClient(options?: AuthClientOptions): AuthClient;
