@@ -1,0 +1,1 @@
+"""The clients: JavaScript for browsers, and :mod:`.httpx` for Python. They know nothing of the server."""
