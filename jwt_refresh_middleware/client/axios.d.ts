@@ -11,8 +11,11 @@ export interface AxiosLike {
 }
 
 /**
- * Let an axios instance send the access token and repeat a request once that was answered 401.
+ * Let an axios instance send the access token and repeat a request once that was answered 401. For what is sent where,
+ * and what a 401 means, it asks the client. Bodies are sent again as they were before axios wrote them; a
+ * `ReadableStream` is not.
  *
+ * @param instance of `axios.create()`, or `axios` itself
  * @returns what takes it off the instance again
  */
 export function attachAxios(instance: AxiosLike, auth: AuthClient): () => void;

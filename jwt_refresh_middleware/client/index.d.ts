@@ -4,22 +4,38 @@
  * The access token (RFC 6750) is in the memory of this module; the refresh token is in an `HttpOnly` cookie that no
  * script can read. Requests carry the access token, it is renewed before it ends and after a 401, and each request is
  * repeated at most once. Tabs take turns and share what they get.
+ *
+ * index.js is served as it is, so what it does is told here:
+ *
+ * - One refresh at a time in a page (`renew`), and one tab at a time (`inTurn`, a Web Lock around the POST). A tab waits
+ *   5 s at most, then goes on without its turn: the issuer answers both. Who had to wait looks first whether the token of
+ *   the other tab has come by the `BroadcastChannel`; only access tokens go over it.
+ * - `era` is one stretch of a session: a logout, or somebody else's login, begins another (`drop`). What was asked for in
+ *   an earlier one is aborted, and not taken if it comes all the same.
+ * - How long a token lives is counted from its receipt by `performance.now()`, which never jumps; where that stands still
+ *   while a laptop sleeps, the 401 says so.
+ * - A 401 to a token that is no longer the current one is repeated at once. Never as somebody else: both tokens have to
+ *   be of one session (`sid`, read from the token to notice a change, not to trust it).
+ * - A session ends when the issuer says so: 400, 401 or 403 with a problem of the middleware (RFC 9457). After anything
+ *   else the refresh is tried once more, then later each time: `Retry-After`, or up to 1, 2, 4 … 60 s at random.
+ * - `localStorage` has, under the issuer's URL, when the last token ends: no secret, but a sign that there is a session.
+ *   Without it the issuer is not asked, so strangers cause no 401; if it disappears, another tab has logged out.
  */
 
 /** All options of {@link createAuthClient}; every one of them may be left out. */
 export interface AuthClientOptions {
-  /** Where the issuer is, without the prefix: `https://users.example.com` or `/app`. Default: the page's own origin. */
+  /** Where the issuer is, without the prefix: `https://users.example.com` or `/app`. Default: `/`. */
   baseUrl?: string;
   /** Where the middleware has mounted its routes. Default `/auth`. */
   prefix?: string;
   /**
    * `cookie` (default): the refresh token is in an `HttpOnly` cookie. `body`: it is in the answers, for apps that are
-   * no web page; it is then kept in `storage`, or in memory only.
+   * no web page; it is then kept in `storage` beside the access token.
    */
   transport?: "cookie" | "body";
   /**
-   * Where the access token is kept besides memory. Default `memory`: nowhere. `localStorage`: under the key
-   * `accessToken`, where any script of the page can read it, also one that was injected. Or a store of your own.
+   * Where the access token is kept besides memory. Default `memory`: nowhere. `localStorage`: as `accessToken`, where any
+   * script of the page can read it, also one that was injected. Or an object of your own, as `sessionStorage`.
    */
   storage?: "memory" | "localStorage" | TokenStorage;
   /** Seconds before its end that a token is renewed, a quarter of its lifetime at most. Default 30. */
@@ -36,14 +52,17 @@ export interface AuthClientOptions {
   fetch?: typeof globalThis.fetch;
 }
 
-/** A store of strings, synchronous or not: `sessionStorage`, or the secure store of a phone. */
+/** Properties that are written with every token, before it is used, and deleted with the session. */
 export interface TokenStorage {
-  getItem(key: string): string | null | undefined | Promise<string | null | undefined>;
-  setItem(key: string, value: string): unknown;
-  removeItem(key: string): unknown;
+  accessToken?: string;
+  /** With the transport `body` only. */
+  refreshToken?: string;
 }
 
-/** `user`: logged out here. `expired`: the issuer says so. `deleted`: with the account. `other-tab`: ended elsewhere. */
+/**
+ * `user`: logged out here. `expired`: the issuer says so. `deleted`: with the account. `other-tab`: ended in another tab,
+ * or replaced by another session.
+ */
 export type SignedOutReason = "user" | "expired" | "deleted" | "other-tab";
 
 /** An answer as RFC 9457 has it, with the members that the middleware adds. */
@@ -58,38 +77,38 @@ export interface Problem {
   [member: string]: unknown;
 }
 
-/** How long a new access token lives: `expiresIn` in seconds, `expiresAt` in seconds since the epoch, by this clock. */
+/** How long a new access token lives, in seconds. */
 export interface TokenLife {
   expiresIn: number;
-  expiresAt: number;
 }
 
-/** What {@link AuthClient.on} can listen to, and what each handler is given. */
+/** What {@link AuthClient.on} can listen to, and what each handler is given, after the client has changed. */
 export interface AuthEvents {
   /** There is a session now: by a login, a registration, a page that was loaded again, or another tab. */
   signedin: TokenLife;
   /** There is a new access token, from here or from another tab. */
   refreshed: TokenLife;
-  /** The session is over. If somebody else has logged in in another tab, `signedin` follows. */
+  /** The session is over. If another one has taken its place, `signedin` follows. */
   signedout: { reason: SignedOutReason };
   /** A refresh did not succeed, and nobody is logged out for it. It is tried again, later each time. */
   refresherror: { error: AuthError };
   /** The issuer wants the person to prove again who they are (RFC 9470). */
-  stepup: Problem;
+  stepup: Problem | AuthError;
 }
 
-/** Why nothing came of it. */
+/** Why nothing came of it: with the members of the {@link Problem} that the middleware answered, if it did. */
 export class AuthError extends Error {
   /** The HTTP status; 0 if there was no answer. */
   readonly status: number;
-  /** What the middleware said; absent if the answer is not its own. */
-  readonly problem?: Problem;
-  /** The code of the problem, as `invalid_credentials`. */
-  readonly code?: string;
   /** Seconds to wait (`Retry-After`); 0 if the answer does not say. */
   readonly retryAfter: number;
-  /** Whether it may go away by itself: no answer, 429, 5xx, or an answer that is not the middleware's. */
+  /** Whether it may go away by itself: no answer, or none of the middleware's, or one that says `retry`. */
   readonly temporary: boolean;
+  /** The code of the problem, as `invalid_credentials`; the message is its `detail`. */
+  readonly code?: string;
+  readonly title?: string;
+  readonly action?: Problem["action"];
+  readonly error?: string | null;
 }
 
 /** What a login or a refresh answers, in the case that the middleware is set to. */
@@ -122,7 +141,7 @@ export interface AuthClient {
    * @throws AuthError if there is none, and a new one cannot be had at the moment
    */
   getAccessToken(): Promise<string | null>;
-  /** A new access token in any case, null if the session ended meanwhile. Callers share one refresh. @throws AuthError */
+  /** A new access token in any case, null if the session is over. Callers share one refresh. @throws AuthError */
   refresh(): Promise<string | null>;
   /**
    * Take up the session of an earlier page; whether there is one. Asks the issuer only if this browser had a session.

@@ -1,332 +1,246 @@
-/** Double-token authentication for a web page. What it does for whom is described in index.d.ts. */
+/** Double-token authentication: see index.d.ts. */
 
-const KEYS = ["accessToken", "accessTokenExpiresAt", "refreshToken"];
 const page = globalThis.document;
+const now = () => performance.now();
 const pause = (time) => new Promise((done) => setTimeout(done, time));
-const quiet = () => {};
 
 export class AuthError extends Error {
   constructor(answer, problem) {
-    super(problem?.detail ?? (answer ? `The server answered ${answer.status}` : "No answer"));
-    const { status = 0, headers } = answer ?? {};
-    const retryAfter = +headers?.get("Retry-After") || 0;
-    const temporary = !problem || status === 429 || status > 499;
-    Object.assign(this, { name: "AuthError", status, problem, code: problem?.code, retryAfter, temporary });
+    super(problem?.detail ?? "No answer");
+    Object.assign(this, problem, { name: "AuthError", status: answer?.status ?? 0 });
+    this.retryAfter = +answer?.headers.get("Retry-After") || 0;
+    this.temporary = !this.action || this.action === "retry";
   }
 }
 
-/** The problem (RFC 9457) that an answer describes, if it is one of the middleware's. */
-async function problemOf(answer) {
-  const problem = /^application\/problem\+json/.test(answer.headers.get("Content-Type"))
-    && await answer.clone().json().catch(quiet);
-  return problem?.code && problem;
-}
+const problemOf = (answer) =>
+  /problem\+json/.test(answer?.headers.get("Content-Type")) ? answer.clone().json().catch(() => {}) : null;
 
-/** Whose session a token is of: read to notice a change, never to trust it. */
-function claims(token) {
+function sid(token) {
   try {
-    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
-  } catch {
-    return {};
-  }
+    return JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sid;
+  } catch {}
 }
 
 export function createAuthClient({
-  baseUrl = "", prefix = "/auth", transport = "cookie", storage = "memory", leeway = 30, autoRefresh = true,
-  allowedOrigins = [], loginUrl, timeout = 15, fetch = (...of) => globalThis.fetch(...of),
+  baseUrl, prefix = "/auth", transport = "cookie", storage = "memory", leeway = 30, autoRefresh = true,
+  allowedOrigins = [], loginUrl, timeout = 15, fetch = (...request) => globalThis.fetch(...request),
 } = {}) {
   const here = globalThis.location?.href ?? "http://localhost";
-  const home = new URL(baseUrl.replace(/\/?$/, "/"), here);
-  const issuer = home.href.slice(0, -1) + prefix;
-  const byCookie = transport === "cookie";
-  let local; // not on a server, nor where it is blocked
+  const base = new URL(baseUrl ?? "/", here);
+  const issuer = base.href.replace(/\/?$/, prefix);
+  const cookie = transport === "cookie";
+  let local;
   try {
     local = page && localStorage;
   } catch {}
-  const kept = storage.getItem ? storage : storage === "localStorage" && local;
-  let channel = page && (byCookie || kept === local) && new BroadcastChannel(issuer);
-  const target = new EventTarget();
+  const kept = storage === "localStorage" && local || Object(storage);
+  let channel = page && (cookie || kept === local) && new BroadcastChannel(issuer);
   const gone = new AbortController();
+  const handlers = new Set();
+  let era = new AbortController();
+  let token = null, due = 0, after = 0, failures = 0, failure, flight, timer;
 
-  let token = null; // when it is to be renewed, by two clocks: one may stand still, the other jump
-  let refreshToken; // of the transport "body"
-  let epoch = 0; // of sessions: what was begun in an earlier one is dropped
-  let flight, stop, timer, failure, failures = 0, notBefore = 0;
+  const hinted = () => cookie ? !local || local[issuer] : kept.refreshToken;
+  const urlOf = (input) => new URL(input.url ?? input, baseUrl ? base : here);
+  const emit = (type, detail) =>
+    handlers.forEach(([name, handler]) => name === type && queueMicrotask(() => handler(detail)));
 
-  const due = () => (token ? Math.min(token.wall - Date.now(), token.steady - performance.now()) : 0);
-  const hinted = () => (byCookie ? !local || local[issuer] : refreshToken);
-  const emit = (type, detail) => target.dispatchEvent(Object.assign(new Event(type), { detail }));
-  const urlOf = (input) => new URL(input.url ?? input, baseUrl ? home : here);
-
-  function hold(value, expiresAt) {
-    const expiresIn = expiresAt - Date.now() / 1000;
-    const fresh = (expiresIn - Math.min(leeway, expiresIn / 4)) * 1000;
-    const before = token && claims(token.value).sub;
-    const same = before === claims(value).sub;
-    token = { value, wall: Date.now() + fresh, steady: performance.now() + fresh };
-    failures = notBefore = 0;
-    if (before && !same) {
-      epoch++;
-      emit("signedout", { reason: "other-tab" });
-    }
-    emit(same ? "refreshed" : "signedin", { expiresIn, expiresAt });
-    schedule();
+  function drop() {
+    era.abort();
+    era = new AbortController();
   }
 
-  /** The session is over; `told` by another tab, which has done the rest. */
-  function end(reason, told) {
-    const { sid } = claims(token?.value);
-    epoch++;
-    stop?.abort();
-    token = refreshToken = null;
-    if (!told) {
-      local?.removeItem(issuer);
-      keep();
-      channel?.postMessage({ sid });
+  function hold(accessToken, expiresIn) {
+    const same = sid(token) === sid(accessToken);
+    if (token && !same) {
+      drop();
+      emit("signedout", { reason: "other-tab" });
+    }
+    emit(token && same ? "refreshed" : "signedin", { expiresIn });
+    token = accessToken;
+    due = now() + (expiresIn - Math.min(leeway, expiresIn / 4)) * 1000;
+    failures = after = 0;
+    check();
+  }
+
+  function adopt(answer) {
+    const accessToken = answer.access_token ?? answer.accessToken;
+    const expiresIn = answer.expires_in ?? answer.expiresIn;
+    const refreshToken = answer.refresh_token ?? answer.refreshToken;
+    if (!accessToken) return answer;
+    try {
+      kept.accessToken = accessToken;
+      if (refreshToken) kept.refreshToken = refreshToken;
+      local[issuer] = Date.now() / 1000 + expiresIn;
+    } catch {
+      local = null;
+    }
+    channel?.postMessage([accessToken, expiresIn]);
+    hold(accessToken, expiresIn);
+    return answer;
+  }
+
+  function end(reason) {
+    drop();
+    token = null;
+    delete kept.accessToken;
+    if (reason !== "other-tab") {
+      delete kept.refreshToken;
+      delete local?.[issuer];
+      channel?.postMessage([]);
     }
     emit("signedout", { reason });
     const url = loginUrl?.call ? loginUrl(reason) : loginUrl;
-    if (page && url && new URL(url, here).pathname !== location.pathname) {
-      location.replace(url);
-    }
+    if (page && url) location.replace(url);
   }
 
-  async function keep(...items) {
-    for (const [index, key] of KEYS.entries()) {
-      await (items[index] ? kept?.setItem?.(key, `${items[index]}`) : kept?.removeItem?.(key));
-    }
-  }
-
-  /** Keeps what came before anybody uses it. */
-  async function adopt(answer) {
-    const value = answer.access_token ?? answer.accessToken;
-    const expiresAt = Date.now() / 1000 + (answer.expires_in ?? answer.expiresIn);
-    refreshToken = answer.refresh_token ?? answer.refreshToken;
-    if (byCookie && local) {
-      local[issuer] = 1;
-    }
-    await keep(value, expiresAt, refreshToken);
-    channel?.postMessage({ value, expiresAt });
-    hold(value, expiresAt);
-  }
-
-  async function post(path, content, headers) {
-    const { signal } = (stop = new AbortController());
-    const patience = setTimeout(() => stop.abort(), timeout * 1000);
+  async function post(path, content) {
     let answer;
     try {
       answer = await fetch(issuer + path, {
-        method: "POST", body: JSON.stringify(content), keepalive: true, signal,
-        credentials: byCookie ? "include" : "omit",
-        headers: { "Content-Type": "application/json", ...(byCookie || { "X-Token-Transport": transport }), ...headers },
+        method: "POST", keepalive: true, body: JSON.stringify(content),
+        signal: AbortSignal.any?.([era.signal, AbortSignal.timeout(timeout * 1000)]),
+        credentials: cookie ? "include" : "omit",
+        headers: { "Content-Type": "application/json", ...(cookie || { "X-Token-Transport": transport }) },
       });
-      if (answer.ok) {
-        return await answer.json();
-      }
-    } catch {
-      answer = null;
-    }
-    clearTimeout(patience);
-    throw new AuthError(answer, answer && await problemOf(answer));
+      if (answer.ok) return await answer.json();
+    } catch {}
+    throw new AuthError(answer, await problemOf(answer));
   }
 
-  /** One tab at a time; nobody waits longer than 5 s. */
-  function inTurn(work) {
+  async function inTurn(work) {
+    const asked = now();
     let begun;
-    const asked = performance.now();
-    return globalThis.navigator?.locks ? navigator.locks.request(issuer, { signal: AbortSignal.timeout(5000) }, async () => {
-      begun = true;
-      await pause(performance.now() - asked > 20 ? 50 : 0); // what another tab got is on its way here
+    try {
+      return await navigator.locks.request(issuer, { signal: AbortSignal.timeout(5000) }, async () => {
+        begun = true;
+        if (now() > asked + 20) await pause(50); // another tab's token is on its way
+        return work();
+      });
+    } catch (error) {
+      if (begun) throw error;
       return work();
-    }).catch((error) => {
-      if (begun) {
-        throw error;
-      }
-      return work();
-    }) : work();
-  }
-
-  async function exchange() {
-    const [began, used] = [epoch, token];
-    await inTurn(async () => {
-      if (token !== used || epoch !== began) {
-        return;
-      }
-      refreshToken = await kept?.getItem?.(KEYS[2]) ?? refreshToken;
-      const answer = await post("/refresh", { refresh_token: refreshToken }).catch((error) => error);
-      if (epoch !== began) {
-        return;
-      }
-      if (answer.message) {
-        throw answer;
-      }
-      await adopt(answer);
-    });
+    }
   }
 
   async function renewal(again) {
-    const wait = notBefore - performance.now();
-    if (wait > 2000) {
-      throw failure;
-    }
-    await (wait > 0 && pause(wait));
+    const wait = after - now();
+    if (wait > 2000) throw failure;
+    if (wait > 0) await pause(wait);
+    const began = era, used = token;
     try {
-      await exchange();
+      await inTurn(async () => {
+        if (token !== used) return;
+        const answer = await post("/refresh", { refresh_token: kept.refreshToken });
+        if (era === began && adopt(answer) && token === used) throw new AuthError();
+      });
     } catch (error) {
-      const { status, problem, temporary, retryAfter } = failure = error;
-      notBefore = performance.now() + 1000 * (retryAfter || Math.min(60, 2 ** failures++) * (1 + Math.random()) / 2);
-      if (problem?.action === "step_up") {
-        emit("stepup", problem);
-      } else if (!temporary && [400, 401, 403].includes(status)) {
-        end("expired");
-      } else {
-        emit("refresherror", { error });
-        if (again) {
-          return renewal();
-        }
-      }
+      if (era !== began) return;
+      failure = error;
+      if (error.action === "step_up") emit("stepup", error);
+      else if (!error.temporary && error.status < 404) return end("expired");
+      after = now() + 1000 * (error.retryAfter || Math.random() * Math.min(60, 2 ** failures++));
+      emit("refresherror", { error });
+      if (again && error.temporary) return renewal();
+      check();
       throw error;
     }
   }
 
-  const renew = () => (flight ??= renewal(true).finally(() => {
-    flight = null;
-    schedule();
-  }));
+  const renew = () => flight ??= renewal(true).finally(() => flight = null);
 
-  function schedule() {
+  function check() {
     clearTimeout(timer);
-    if (autoRefresh && hinted() && !page?.hidden) {
-      timer = setTimeout(check, Math.min(Math.max(due(), notBefore - performance.now(), 500), 1e9));
+    if (token && !hinted()) end("other-tab");
+    else if (autoRefresh && hinted() && !page?.hidden) {
+      const wait = Math.max(due, after, now()) - now();
+      timer = setTimeout(() => getAccessToken().catch(() => {}), Math.min(wait + 99, 1e9));
       timer.unref?.();
     }
   }
 
-  /** A tab that slept or was hidden may have missed the end of the session, or of its token. */
-  function check() {
-    if (token && !hinted()) {
-      end("other-tab", true);
-    } else if (due() <= 0 && hinted() && !page?.hidden) {
-      renew().catch(quiet);
-    } else {
-      schedule();
-    }
-  }
-
   async function getAccessToken() {
-    if (!token) {
-      const [value, expiresAt, refresh] = await Promise.all(KEYS.map((key) => kept?.getItem?.(key)));
-      refreshToken ??= refresh;
-      if (!token && expiresAt > Date.now() / 1000) {
-        hold(value, +expiresAt);
-      }
+    const expiresIn = local?.[issuer] - Date.now() / 1000;
+    if (!token && kept.accessToken && expiresIn > 0) hold(kept.accessToken, expiresIn);
+    try {
+      if ((!token || due < now()) && hinted()) await renew();
+    } catch (error) {
+      if (!token) throw error;
     }
-    if (due() <= 0 && hinted()) {
-      await renew().catch((error) => {
-        if (!token && error.temporary) {
-          throw error;
-        }
-      });
-    }
-    return token && token.value;
+    return token;
   }
 
-  const tokenFor = async (url) => ([home.origin, ...allowedOrigins].includes(urlOf(url).origin) ? getAccessToken() : null);
+  const tokenFor = async (url) =>
+    [base.origin, ...allowedOrigins].includes(urlOf(url).origin) ? getAccessToken() : null;
 
   async function replacement(used, problem) {
-    if (token?.value === used) {
-      if (problem?.action === "login") {
-        end("expired");
-      } else if (!problem || problem.action === "refresh") {
-        await renew().catch((error) => {
-          if (token) {
-            throw error;
-          }
-        });
-      } else if (problem.action === "step_up") {
-        emit("stepup", problem);
-      }
+    const action = problem?.action ?? "refresh";
+    if (token === used) {
+      if (action === "refresh") await renew();
+      if (problem?.code === "token_revoked") end("expired");
+      if (action === "step_up") emit("stepup", problem);
     }
-    const next = token && token.value;
-    return next !== used && claims(next).sub === claims(used).sub ? next : null;
+    return token !== used && sid(token) === sid(used) ? token : null;
   }
 
-  async function fetchWithAuth(input, init) {
-    const headers = new Headers(init?.headers ?? input.headers);
-    const send = (value) => {
-      if (value) {
-        headers.set("Authorization", `Bearer ${value}`);
-      }
+  async function fetchWithAuth(input, init = {}) {
+    const headers = new Headers(init.headers ?? input.headers);
+    const send = (accessToken) => {
+      if (accessToken) headers.set("Authorization", `Bearer ${accessToken}`);
       return fetch(input.clone?.() ?? urlOf(input), { ...init, headers });
     };
     const used = headers.has("Authorization") ? null : await tokenFor(input);
     const answer = await send(used);
-    const next = used && answer.status === 401 && !init?.body?.getReader && await replacement(used, await problemOf(answer));
+    if (!used || answer.status !== 401 || init.body?.getReader) return answer;
+    const next = await replacement(used, await problemOf(answer));
     return next ? send(next) : answer;
   }
 
-  async function enter(path, credentials) {
-    await flight?.catch(quiet);
-    const answer = await inTurn(() => post(path, credentials));
-    if (answer.access_token ?? answer.accessToken) {
-      epoch++;
-      token = null;
-      await adopt(answer);
-    }
-    return answer;
-  }
+  const enter = (path) => async (content) => {
+    await flight?.catch(() => {});
+    return adopt(await inTurn(() => post(path, content)));
+  };
 
-  if (channel) {
-    channel.onmessage = ({ data: { value, expiresAt, sid } }) => {
-      if (value) {
-        hold(value, expiresAt);
-      } else if (token && sid === claims(token.value).sid) {
-        end("other-tab", true);
-      }
-    };
-    for (const type of ["visibilitychange", "pageshow", "online"]) {
-      (type[0] === "v" ? page : window).addEventListener(type, () => {
-        notBefore = 0;
-        check();
-      }, gone);
-    }
-  }
+  if (channel) channel.onmessage = ({ data: [accessToken, expiresIn] }) => {
+    if (accessToken) hold(accessToken, expiresIn);
+    else if (token) end("other-tab");
+  };
+  if (page) for (const type of ["visibilitychange", "pageshow", "online"]) addEventListener(type, () => {
+    after = 0;
+    check();
+  }, gone);
 
   return {
     fetchWithAuth, fetch: fetchWithAuth, getAccessToken, tokenFor, replacement,
-    login: (credentials) => enter("/login", credentials),
-    register: (credentials) => enter("/register", credentials),
-    restore: async () => Boolean(await getAccessToken()),
-    isAuthenticated: () => Boolean(token),
+    login: enter("/login"),
+    register: enter("/register"),
+    restore: async () => !!await getAccessToken(),
+    isAuthenticated: () => !!token,
     async refresh() {
-      notBefore = 0;
+      after = 0;
       await renew();
-      return token && token.value;
+      return token;
     },
     async logout({ all } = {}) {
-      epoch++;
-      stop?.abort();
-      await post("/logout", { all, refresh_token: refreshToken }, token && { Authorization: `Bearer ${token.value}` });
+      drop();
+      await post("/logout", { all, refresh_token: kept.refreshToken });
       end("user");
     },
     async deleteAccount() {
       const answer = await fetchWithAuth(`${issuer}/account`, { method: "DELETE" });
-      if (!answer.ok) {
-        throw new AuthError(answer, await problemOf(answer));
-      }
+      if (!answer.ok) throw new AuthError(answer, await problemOf(answer));
       end("deleted");
     },
-    on(type, handler) {
-      const listener = (event) => handler(event.detail);
-      target.addEventListener(type, listener);
-      return () => target.removeEventListener(type, listener);
+    on(...entry) {
+      handlers.add(entry);
+      return () => handlers.delete(entry);
     },
     dispose() {
       autoRefresh = false;
-      clearTimeout(timer);
+      check();
       gone.abort();
-      channel?.close();
-      channel = null;
+      channel &&= channel.close();
     },
   };
 }
