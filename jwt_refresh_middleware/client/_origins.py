@@ -74,7 +74,9 @@ def _host_and_ports(host: str) -> list[Origin]:
 
 def _parse(url: str, name: str) -> Any:
     try:
-        return URL(url)
+        parsed = URL(url)
+        if parsed.port is None or 0 < parsed.port < 65_536:
+            return parsed
     except InvalidURL:
-        pass
+        pass  # raised below, as the error itself quotes the URL
     raise ValueError(f"{name} is not a URL that can be read")

@@ -36,11 +36,19 @@ class Want:
 
     Attributes:
         stale: what it has; None if there is nothing.
+        refused: the server did not take them.
         ended: the server said that their session is over.
     """
 
     stale: Tokens | None
+    refused: bool = False
     ended: SessionEnded | None = None
+
+    def is_met_by(self, held: Tokens, leeway: float) -> bool:
+        """Whether ``held`` will do. One of the same generation is no better than the one that was refused."""
+        if held is self.stale or held.is_expiring(leeway):
+            return False
+        return not (self.refused and self.stale is not None and self.stale.refresh == held.refresh)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +121,7 @@ class ClientSession:
             held = yield from self._look_up(self._tokens)
             if held is None:
                 raise self.ended
-            if held is not want.stale and not held.is_expiring(self._leeway):
+            if want.is_met_by(held, self._leeway):
                 return
             tokens = yield from self._refresh(held, want.ended if held is want.stale else None)
             if tokens is None:

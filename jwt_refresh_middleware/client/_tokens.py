@@ -80,10 +80,11 @@ class Tokens:
         """
         members = _snake(mapping)
         members.pop("expires_at", None)  # by the server's clock, not ours
-        access, refresh = members.get("access_token"), members.get("refresh_token") or before
-        if not (_is_token(access) and isinstance(refresh, str)):
+        if members.get("refresh_token") in (None, ""):
+            members["refresh_token"] = before
+        if not (_is_token(members.get("access_token")) and _is_token(members["refresh_token"])):
             return None
-        return cls._of(members | {"refresh_token": refresh})
+        return cls._of(members)
 
     @classmethod
     def _of(cls, members: dict[str, Any]) -> Self:

@@ -207,7 +207,7 @@ class RefreshAuth(BaseAuth):
         if _is_aboard() or (not problem and self._session.age < _YOUNG):
             return None
         try:
-            yield Want(sent, ended)
+            yield Want(sent, refused=True, ended=ended)
         except RefreshError as error:
             is_doubtful = not problem and not isinstance(error, SessionEnded)
             if is_doubtful or not replay.rewind(response.request):

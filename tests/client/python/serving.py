@@ -1,4 +1,4 @@
-"""A real server for the client's tests: the middleware before an app that notes who came in, and switches for trouble."""
+"""A real server for the client's tests: the middleware, an app that notes who came in, and switches for trouble."""
 
 import asyncio
 import contextlib

@@ -126,8 +126,10 @@ def test_an_answer_that_is_not_the_issuers_keeps_the_session(
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("-5", None), ("0", None), ('"900"', None), ("true", None), ("null", None), ("NaN", None), ("1e999", None)]
-    + [("1e300", "cut"), ("9" * 400, "cut"), ("900", 900), ("0.5", 0.5)],
+    [
+        *[(value, None) for value in ("-5", "0", '"900"', "true", "null", "NaN", "1e999")],
+        *[("1e300", "cut"), ("9" * 400, "cut"), ("900", 900), ("0.5", 0.5)],
+    ],
 )
 def test_a_lifetime_that_cannot_be_does_not_lose_the_tokens(
     library: ModuleType, service: Service, value: str, expected: Any
@@ -241,10 +243,9 @@ def test_step_up(library: ModuleType, service: Service) -> None:
             client.get(service.private)
         assert (caught.value.problem["acr_values"], caught.value.problem["max_age"]) == ("mfa", 300)
         assert auth.tokens and auth.tokens["refresh_token"] == before["refresh_token"]
-        body = {"refresh_token": before["refresh_token"], "username": "alice", "password": "right"}
-        answer = client.post(service.url + "/auth/step-up", json=body, auth=None)
-        assert answer.status_code == 200, answer.text
-        auth.tokens = answer.json()
+        with pytest.raises(StepUpRequired):
+            client.get(service.private)
+        auth.tokens = service.login()  # what a step-up answers
         assert client.get(service.private).text == "alice"
     assert len(service.refreshes) == 1
 
