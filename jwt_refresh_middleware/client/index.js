@@ -152,8 +152,7 @@ export function createAuthClient({
 
   function check() {
     clearTimeout(timer);
-    if (token && !hinted()) end("other-tab");
-    else if (autoRefresh && hinted() && !page?.hidden) {
+    if (autoRefresh && (token || hinted()) && !page?.hidden) {
       const wait = Math.max(due, after, now()) - now();
       timer = setTimeout(() => getAccessToken().catch(() => {}), Math.min(wait + 99, 1e9));
       timer.unref?.();
@@ -164,7 +163,7 @@ export function createAuthClient({
     const expiresIn = local?.[issuer] - Date.now() / 1000;
     if (!token && kept.accessToken && expiresIn > 0) hold(kept.accessToken, expiresIn);
     try {
-      if ((!token || due < now()) && hinted()) await renew();
+      if (token ? due < now() : hinted()) await renew();
     } catch (error) {
       if (!token) throw error;
     }
@@ -208,6 +207,7 @@ export function createAuthClient({
   };
   if (page) for (const type of ["visibilitychange", "pageshow", "online"]) addEventListener(type, () => {
     after = 0;
+    if (token && !hinted()) end("other-tab");
     check();
   }, gone);
 
