@@ -1,0 +1,442 @@
+/** What ends a session and what does not; what comes after a refusal; what a logout or a login does to what is under way. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { contentOf, gate, json, problem, SlowStorage, tick, until, World } from "./support.js";
+
+const STATUSES = [400, 401, 403, 404, 413, 429, 500, 502, 503];
+const html = (status) => new Response("<h1>Sorry</h1>", { status, headers: { "Content-Type": "text/html" } });
+const broken = (status) => new Response('{"code": "refresh_inv', { status, headers: { "Content-Type": "application/problem+json" } });
+const cut = (status) => {
+  const body = new ReadableStream({ pull: (stream) => stream.error(new TypeError("the line is cut")) });
+  return new Response(body, { status, headers: { "Content-Type": "application/problem+json" } });
+};
+const ANSWERS = {
+  "a problem of ours": (status) => problem(status, "refresh_invalid"),
+  "another JSON": (status) => json(status, { code: "refresh_invalid", action: "login" }),
+  "a problem without a code": (status) => json(status, { title: "no" }, { "Content-Type": "application/problem+json" }),
+  HTML: html,
+  "a broken body": broken,
+  "a body that is cut off": cut,
+};
+const CASES = STATUSES.flatMap((status) => Object.keys(ANSWERS).map((kind) => [`${status} with ${kind}`, () => ANSWERS[kind](status)]));
+CASES.push(
+  ["a network error", () => Promise.reject(new TypeError("Failed to fetch"))],
+  ["200 with HTML", () => html(200)],
+  ["200 with a broken body", () => broken(200)],
+  ["200 with a body that is cut off", () => cut(200)],
+  ["200 with another JSON", () => json(200, { welcome: "to the hotel" })],
+  ["200 with null", () => json(200, null)],
+);
+const ENDING = new Set([400, 401, 403].map((status) => `${status} with a problem of ours`));
+
+test("what a refresh is answered with, and whether that ends the session", { concurrency: true }, async (t) => {
+  await Promise.all(CASES.map(([name, answer]) => t.test(`${name}: ${ENDING.has(name) ? "over" : "goes on"}`, async () => {
+    const world = new World();
+    const mine = await world.login();
+    world.expire();
+    world.routes["POST /auth/refresh"] = answer;
+    const error = await world.auth.refresh().catch((thrown) => thrown);
+    assert.ok(error instanceof Error, "refresh() does not succeed");
+    if (ENDING.has(name)) {
+      assert.deepEqual(world.named("signedout"), [{ reason: "expired" }]);
+      assert.equal(world.auth.isAuthenticated(), false);
+      assert.equal(world.refreshes, 1);
+    } else {
+      assert.deepEqual(world.named("signedout"), []);
+      assert.ok(world.named("refresherror").length, "somebody is told");
+      assert.equal(world.auth.isAuthenticated(), true);
+      assert.equal(await world.auth.getAccessToken(), mine);
+      assert.ok(world.refreshes <= 2, `${world.refreshes} refreshes`);
+      delete world.routes["POST /auth/refresh"];
+      assert.notEqual(await world.auth.refresh(), mine, "the next one succeeds");
+    }
+  })));
+});
+
+test("a server that is down is asked seldom, and later each time", async () => {
+  const world = new World();
+  await world.login();
+  world.expire();
+  const times = [];
+  world.routes["POST /auth/refresh"] = () => {
+    times.push(performance.now());
+    return html(503);
+  };
+  const end = performance.now() + 4000;
+  while (performance.now() < end) {
+    await world.auth.fetch("/api").catch(() => {});
+    await tick(20);
+  }
+  assert.ok(times.length >= 2 && times.length <= 5, `${times.length} refreshes in 4 s`);
+  assert.ok(times[1] - times[0] > 400, `the second came after ${times[1] - times[0]} ms`);
+});
+
+test("Retry-After is kept to", async () => {
+  const world = new World();
+  const mine = await world.login();
+  world.expire();
+  world.routes["POST /auth/refresh"] = () => problem(429, "rate_limited", { headers: { "Retry-After": "3" } });
+  const began = performance.now();
+  await assert.rejects(world.auth.fetch("/api"), { code: "rate_limited", retryAfter: 3, temporary: true });
+  assert.equal(world.refreshes, 1);
+  delete world.routes["POST /auth/refresh"];
+  while (world.refreshes < 2) {
+    await world.auth.fetch("/api").catch((error) => assert.equal(error.code, "rate_limited"));
+    await tick(20);
+  }
+  assert.ok(performance.now() - began > 2900, `asked again after ${performance.now() - began} ms`);
+  assert.notEqual(await world.auth.getAccessToken(), mine);
+  assert.ok(world.named("refresherror").every(({ error }) => error.code === "rate_limited"));
+});
+
+test("one failure is mended within the same request", async () => {
+  const world = new World();
+  await world.login();
+  world.expire();
+  const tokens = () => world.tokens();
+  world.routes["POST /auth/refresh"] = () => {
+    world.routes["POST /auth/refresh"] = tokens;
+    return html(502);
+  };
+  assert.equal((await world.auth.fetch("/api")).status, 200);
+  assert.equal(world.refreshes, 2);
+});
+
+test("an issuer that never answers is given up after the timeout", async () => {
+  const world = new World({ timeout: 0.1 });
+  await world.login();
+  world.routes["POST /auth/refresh"] = () => new Promise(() => {});
+  await assert.rejects(world.auth.refresh(), { status: 0, temporary: true });
+  assert.deepEqual(world.named("signedout"), []);
+});
+
+test("the timeout of one refresh does not cut off the next", async () => {
+  const world = new World({ timeout: 0.6 });
+  await world.login();
+  await world.auth.refresh();
+  world.routes["POST /auth/refresh"] = async () => {
+    await tick(400);
+    return world.tokens();
+  };
+  await tick(400);
+  await world.auth.refresh(); // is under way when the time of the first one is up
+  assert.deepEqual(world.named("refresherror"), []);
+});
+
+test("a refusal whose body never ends is given up as well", async () => {
+  const world = new World({ timeout: 0.2 });
+  await world.login();
+  world.routes["POST /auth/refresh"] = ({ init }) => {
+    const body = new ReadableStream({ start: (stream) => init.signal.addEventListener("abort", () => stream.error(init.signal.reason)) });
+    return new Response(body, { status: 401, headers: { "Content-Type": "application/problem+json" } });
+  };
+  const outcome = await Promise.race([world.auth.refresh().catch((error) => error), tick(5000)]);
+  assert.ok(outcome instanceof Error, "still waiting after 5 s");
+  assert.deepEqual(world.named("signedout"), []);
+});
+
+test("logout while a refresh is in flight: it stays a logout", async () => {
+  const world = new World();
+  await world.login();
+  const slow = gate();
+  world.routes["POST /auth/refresh"] = async () => {
+    const answer = world.tokens();
+    await slow.opened;
+    return answer;
+  };
+  const refresh = world.auth.refresh().catch((error) => error);
+  await until(() => world.refreshes === 1);
+  await world.auth.logout();
+  slow.open();
+  await refresh;
+  assert.equal(world.auth.isAuthenticated(), false);
+  assert.deepEqual(world.named("signedout"), [{ reason: "user" }]);
+  assert.deepEqual(world.named("refreshed"), []);
+  assert.deepEqual(world.named("refresherror"), []);
+});
+
+test("logout while a refresh is in flight whose fetch knows no signal: it stays a logout", async () => {
+  const world = new World();
+  await world.login();
+  const slow = gate();
+  world.routes["POST /auth/refresh"] = async () => {
+    const answer = world.tokens();
+    await slow.opened;
+    return answer;
+  };
+  const deaf = (input, init) => world.fetch(input, { ...init, signal: undefined });
+  const auth = world.client({ fetch: deaf });
+  await auth.login({ username: "ann" });
+  world.events.length = 0;
+  const refresh = auth.refresh().catch((error) => error);
+  await until(() => world.refreshes === 1);
+  await auth.logout();
+  slow.open();
+  await refresh;
+  assert.equal(auth.isAuthenticated(), false);
+  assert.deepEqual(world.events, [["signedout", { reason: "user" }]]);
+});
+
+test("logout while a refused refresh waits for its second attempt: there is none", async () => {
+  const world = new World();
+  await world.login();
+  world.routes["POST /auth/refresh"] = () => html(503);
+  const refresh = world.auth.refresh().catch((error) => error);
+  await until(() => world.named("refresherror").length === 1);
+  delete world.routes["POST /auth/refresh"];
+  await world.auth.logout();
+  await refresh;
+  assert.equal(world.refreshes, 1);
+  assert.deepEqual(world.named("signedout"), [{ reason: "user" }]);
+});
+
+test("login while a refresh is in flight: the login holds", async () => {
+  const world = new World();
+  await world.login("ann");
+  const slow = gate();
+  world.routes["POST /auth/refresh"] = async () => {
+    const answer = world.tokens();
+    await slow.opened;
+    return answer;
+  };
+  const refresh = world.auth.refresh().catch((error) => error);
+  await until(() => world.refreshes === 1);
+  const login = world.auth.login({ username: "bob" });
+  await tick(20);
+  slow.open();
+  await Promise.all([refresh, login]);
+  assert.equal(contentOf(await world.auth.getAccessToken()).sub, "bob");
+});
+
+test("a refresh that begins while a login is under way: the login holds", async () => {
+  const world = new World();
+  await world.login("ann");
+  const ann = world.session;
+  const [slowLogin, slowRefresh] = [gate(), gate()];
+  world.routes["POST /auth/login"] = async () => {
+    await slowLogin.opened;
+    world.session = { sub: "bob", sid: "b" };
+    return world.tokens();
+  };
+  world.routes["POST /auth/refresh"] = async () => {
+    world.session = ann;
+    const answer = world.tokens();
+    await slowRefresh.opened;
+    return answer;
+  };
+  const login = world.auth.login({ username: "bob" });
+  const refresh = world.auth.refresh().catch((error) => error);
+  await tick(20);
+  slowLogin.open();
+  await login;
+  slowRefresh.open();
+  await refresh;
+  assert.equal(contentOf(await world.auth.getAccessToken()).sub, "bob");
+});
+
+test("a request of one person is not repeated as the next one", async () => {
+  const world = new World();
+  await world.login("ann");
+  const slow = gate();
+  world.routes["POST /comment"] = async () => {
+    await slow.opened;
+    return problem(401, "token_expired");
+  };
+  const comment = world.auth.fetch("/comment", { method: "POST", body: "Ann's" });
+  await until(() => world.count("POST /comment") === 1);
+  await world.auth.login({ username: "bob" });
+  slow.open();
+  assert.equal((await comment).status, 401);
+  assert.equal(world.count("POST /comment"), 1);
+  assert.equal(world.auth.isAuthenticated(), true);
+});
+
+test("the refresh answers for somebody else: the request is not repeated, the page is told", async () => {
+  const world = new World();
+  await world.login("ann");
+  world.expire();
+  world.session = { sub: "bob", sid: "b" }; // who logged in in another browser window that cannot tell us
+  assert.equal((await world.auth.fetch("/comment", { method: "POST", body: "Ann's" })).status, 401);
+  assert.deepEqual(world.lines, ["POST /comment", "POST /auth/refresh"]);
+  assert.deepEqual(world.events.map(([name]) => name), ["signedout", "signedin"]);
+});
+
+test("a second login of the same person repeats what the first one's token was refused for", async () => {
+  const world = new World();
+  await world.login("ann");
+  const slow = gate();
+  world.routes["GET /api"] = async (call) => {
+    await slow.opened;
+    return world.live.has(call.token) ? json(200, {}) : problem(401, "token_expired");
+  };
+  const request = world.auth.fetch("/api");
+  await until(() => world.count("GET /api") === 1);
+  world.expire();
+  await world.auth.login({ username: "ann" });
+  slow.open();
+  assert.equal((await request).status, 200);
+  assert.equal(world.refreshes, 0);
+});
+
+test("body transport: what is new is kept before it is used, and sent the next time", async () => {
+  const storage = new SlowStorage();
+  const world = new World({ body: true, storage });
+  world.auth.on("refreshed", () => storage.steps.push("used"));
+  world.auth.on("signedin", () => storage.steps.push("used"));
+  const first = await world.auth.login({ username: "ann" });
+  assert.equal(world.calls[0].headers.get("X-Token-Transport"), "body");
+  assert.equal(world.calls[0].init.credentials, "omit");
+  assert.deepEqual(storage.steps, ["set accessToken", "set accessTokenExpiresAt", "set refreshToken", "used"]);
+  assert.equal(storage.items.get("refreshToken"), first.refresh_token);
+  assert.equal(storage.items.get("accessToken"), first.access_token);
+  await world.auth.refresh();
+  assert.deepEqual(JSON.parse(world.calls[1].body), { refresh_token: first.refresh_token });
+  assert.notEqual(storage.items.get("refreshToken"), first.refresh_token);
+  assert.equal(storage.steps.at(-1), "used");
+  await world.auth.logout();
+  await until(() => storage.items.size === 0);
+});
+
+test("body transport in memory: the refresh token is sent, rotated, and gone after the logout", async () => {
+  const world = new World({ body: true, camel: true });
+  const { refreshToken } = await world.auth.login({ username: "ann" });
+  await world.auth.refresh();
+  await world.auth.refresh();
+  const sent = world.calls.filter((call) => call.line === "POST /auth/refresh").map((call) => JSON.parse(call.body).refresh_token);
+  assert.equal(sent[0], refreshToken);
+  assert.equal(new Set(sent).size, 2);
+  await world.auth.logout();
+  assert.match(JSON.parse(world.calls.at(-1).body).refresh_token, /^refresh-/);
+  world.calls.length = 0;
+  assert.equal(await world.auth.getAccessToken(), null);
+  assert.deepEqual(world.lines, []);
+});
+
+test("body transport: an app that is started again goes on with what was kept", async () => {
+  const storage = new SlowStorage();
+  const world = new World({ body: true, storage });
+  const { access_token: mine } = await world.auth.login({ username: "ann" });
+  world.calls.length = 0;
+  const again = world.client();
+  assert.equal(await again.restore(), true);
+  assert.equal(await again.getAccessToken(), mine);
+  assert.deepEqual(world.lines, [], "while the token is fresh nobody is asked");
+  storage.items.set("accessTokenExpiresAt", `${Date.now() / 1000 - 1}`);
+  const later = world.client();
+  assert.notEqual(await later.getAccessToken(), mine);
+  assert.equal(world.refreshes, 1);
+});
+
+test("storage that cannot be written: the new token is not used, nobody is logged out", async () => {
+  const storage = new SlowStorage();
+  const world = new World({ body: true, storage });
+  const { access_token: mine } = await world.auth.login({ username: "ann" });
+  storage.setItem = () => Promise.reject(new Error("full"));
+  await assert.rejects(world.auth.refresh(), /full/);
+  assert.equal(await world.auth.getAccessToken(), mine);
+  assert.deepEqual(world.named("signedout"), []);
+});
+
+test("logout while a new token is being kept: it stays a logout, and nothing is left behind", async () => {
+  const storage = new SlowStorage({}, { delay: 30 });
+  const world = new World({ body: true, storage });
+  await world.auth.login({ username: "ann" });
+  storage.steps.length = 0;
+  const refresh = world.auth.refresh().catch((error) => error);
+  await until(() => storage.steps.includes("set accessToken"));
+  await world.auth.logout();
+  await refresh;
+  await until(() => storage.steps.filter((step) => step === "remove refreshToken").length);
+  await tick(200);
+  assert.equal(world.auth.isAuthenticated(), false);
+  assert.deepEqual([...storage.items.keys()], []);
+  assert.equal(await world.auth.getAccessToken(), null);
+});
+
+test("logout while what was kept is being read: it stays a logout", async () => {
+  const storage = new SlowStorage({}, { delay: 30 });
+  const world = new World({ body: true, storage });
+  await world.auth.login({ username: "ann" });
+  const again = world.client();
+  const restoring = again.restore().catch((error) => error);
+  await again.logout();
+  await restoring;
+  await until(() => storage.items.size === 0);
+  assert.equal(again.isAuthenticated(), false);
+});
+
+test("body transport: a logout right after the start ends the session that was kept", async () => {
+  const storage = new SlowStorage();
+  const world = new World({ body: true, storage });
+  const { refresh_token: kept } = await world.auth.login({ username: "ann" });
+  await world.client().logout();
+  assert.deepEqual([world.lines.at(-1), JSON.parse(world.calls.at(-1).body)], ["POST /auth/logout", { refresh_token: kept }]);
+  await until(() => storage.items.size === 0);
+});
+
+function skew(world, { date = 0, steady = 0 }) {
+  const [now, elapsed] = [Date.now, performance.now];
+  Date.now = () => now() + date;
+  performance.now = () => elapsed.call(performance) + steady;
+  return () => Object.assign(Date, { now }) && Object.assign(performance, { now: elapsed });
+}
+
+for (const [what, clocks, refreshes] of [
+  ["the Date jumps a day ahead", { date: 86_400_000 }, 1],
+  ["the Date jumps a day back", { date: -86_400_000 }, 0],
+  ["the Date jumps a day back, and the token's time is up", { date: -86_400_000, steady: 900_000 }, 1],
+  ["the Date stands still (sleep counted by the other clock only)", { steady: 880_000 }, 1],
+  ["the steady clock stood still in a sleep", { date: 880_000 }, 1],
+  ["nothing happens to the clocks", {}, 0],
+  ["29 s before its end", { date: 871_000, steady: 871_000 }, 1],
+  ["31 s before its end", { date: 865_000, steady: 865_000 }, 0],
+]) {
+  test(`clocks: ${what}: ${refreshes} refreshes`, async (t) => {
+    const world = new World({ autoRefresh: false });
+    await world.login();
+    t.after(skew(world, clocks));
+    await world.auth.fetch("/api");
+    await world.auth.fetch("/api");
+    assert.equal(world.refreshes, refreshes);
+  });
+}
+
+test("a short-lived token is used for three quarters of its life", async () => {
+  const world = new World({ autoRefresh: false });
+  world.lifetime = 2;
+  const mine = await world.login();
+  await tick(1000);
+  assert.equal(await world.auth.getAccessToken(), mine);
+  await tick(700);
+  assert.notEqual(await world.auth.getAccessToken(), mine);
+  assert.equal(world.refreshes, 1);
+});
+
+test("autoRefresh renews by itself; without it nothing happens until somebody asks", async () => {
+  for (const [autoRefresh, refreshes] of [[true, 1], [false, 0]]) {
+    const world = new World({ autoRefresh });
+    world.lifetime = 1.2;
+    await world.login();
+    world.lifetime = 900;
+    await tick(1800);
+    assert.equal(world.refreshes, refreshes);
+  }
+});
+
+test("a refusal for good on a server: one refresh, no loop", async () => {
+  const world = new World();
+  assert.equal(await world.auth.restore(), false);
+  await tick(3000);
+  assert.equal(world.refreshes, 1);
+});
+
+test("loginUrl is not asked where there is no page", async () => {
+  const asked = [];
+  const world = new World({ loginUrl: (reason) => asked.push(reason) && "/login" });
+  await world.login();
+  await world.auth.logout();
+  assert.deepEqual(world.named("signedout"), [{ reason: "user" }]);
+  assert.ok(asked.every((reason) => reason === "user"));
+});

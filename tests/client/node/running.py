@@ -1,0 +1,48 @@
+"""Node's own test runner, as the tests here start it."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+CLIENT = Path(os.environ.get("CLIENT_FOLDER", HERE.parents[2] / "jwt_refresh_middleware" / "client"))
+MODULES = HERE.parent / "node_modules"
+NEEDS_MODULES = {"axios.test.js"}
+
+
+def absent(reason: str) -> None:
+    """What a test needs is not there: in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def node() -> str:
+    """The program; the one that the browser's driver comes with where there is no other."""
+    if found := shutil.which("node"):
+        return found
+    playwright = pytest.importorskip("playwright")
+    bundled = Path(playwright.__file__).parent / "driver" / "node"
+    if not bundled.exists():
+        absent("Node is not installed")
+    return str(bundled)
+
+
+def need_modules() -> None:
+    if not MODULES.is_dir():
+        absent("npm ci --prefix tests/client")
+
+
+def run(files: Sequence[str], client: Path = CLIENT, only: str = "") -> tuple[int, int, str]:
+    """How many tests ran, how many failed, and what was said."""
+    command = [node(), "--test", "--test-reporter=tap", *([f"--test-name-pattern={only}"] if only else []), *files]
+    environment = os.environ | {"CLIENT_FOLDER": str(client)}
+    done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    counted = {name: int(number) for name, number in re.findall(r"^# (tests|pass|fail|cancelled) (\d+)$", done.stdout, re.M)}
+    failed = counted.get("fail", 0) + counted.get("cancelled", 0)
+    return counted.get("tests", 0), max(failed, int(done.returncode != 0)), done.stdout + done.stderr
