@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from jwt_refresh_middleware import Cookie, Issuer, JWTRefreshMiddleware
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 
-from . import accounts, notes, pages, problems
+from . import accounts, demo, notes, pages, problems
 from .accounts import Accounts
 from .database import Database
 from .passwords import Passwords
@@ -19,12 +19,15 @@ def create_app(settings: Settings) -> FastAPI:
     """The whole app. Nothing is opened before it starts; the middleware opens and closes the session store."""
     database = Database(settings.database)
     people = Accounts(database, Passwords())
+    stage = demo.Stage()
+    cookie = Cookie(secure=not settings.insecure_cookie)
     issuer = Issuer(
         settings.secret,
         SQLiteStore(settings.database),
         access_ttl=settings.access_ttl,
         refresh_ttl=settings.refresh_ttl,
         load_identity=people.load_identity,
+        on_event=stage.count,
     )
 
     @asynccontextmanager
@@ -39,14 +42,18 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Notes", lifespan=lifespan, openapi_url=None)
     app.include_router(accounts.routes(people, database, issuer))
     app.include_router(notes.routes(database))
+    app.include_router(demo.routes(stage, issuer, cookie))
     pages.install(app)
     problems.install(app)
+    # The one that is added last is the outermost.
+    app.add_middleware(demo.Expiring, stage=stage)
     app.add_middleware(
         JWTRefreshMiddleware,
         issuer=issuer,
         authenticate=people.authenticate,
         public=[*pages.PUBLIC, "/auth/register"],
-        cookie=Cookie(secure=not settings.insecure_cookie),
+        cookie=cookie,
     )
+    app.add_middleware(demo.Losing, stage=stage, issuer=issuer, cookie=cookie)
     app.add_middleware(pages.SecurityHeaders)
     return app
