@@ -1,6 +1,6 @@
 /** For axios: see axios.d.ts. */
 export function attachAxios({ interceptors: { request, response }, getUri, request: send }, auth) {
-  const sent = new WeakMap(); // headers -> token, and body before axios wrote it
+  const sent = new WeakMap();
 
   const attached = request.use(async (config) => {
     const { headers, data } = config;

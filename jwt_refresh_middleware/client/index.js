@@ -23,12 +23,12 @@ function sid(token) {
 }
 
 export function createAuthClient({
-  baseUrl, prefix = "/auth", transport = "cookie", storage = "memory", leeway = 30, autoRefresh = true,
+  baseUrl = "", prefix = "/auth", transport = "cookie", storage = "memory", leeway = 30, autoRefresh = true,
   allowedOrigins = [], loginUrl, timeout = 15, fetch = (...request) => globalThis.fetch(...request),
 } = {}) {
   const here = globalThis.location?.href ?? "http://localhost";
-  const base = new URL(baseUrl ?? "/", here);
-  const issuer = base.href.replace(/\/?$/, prefix);
+  const base = new URL(baseUrl.replace(/\/?$/, "/"), here);
+  const issuer = base.href.replace(/\/$/, prefix);
   const cookie = transport === "cookie";
   let local;
   try {
@@ -68,7 +68,7 @@ export function createAuthClient({
     const accessToken = answer.access_token ?? answer.accessToken;
     const expiresIn = answer.expires_in ?? answer.expiresIn;
     const refreshToken = answer.refresh_token ?? answer.refreshToken;
-    if (!accessToken) return answer;
+    if (!accessToken) return;
     try {
       kept.accessToken = accessToken;
       if (refreshToken) kept.refreshToken = refreshToken;
@@ -95,14 +95,14 @@ export function createAuthClient({
     if (page && url) location.replace(url);
   }
 
-  async function post(path, content) {
+  async function post(path, content, headers) {
     let answer;
     try {
       answer = await fetch(issuer + path, {
         method: "POST", keepalive: true, body: JSON.stringify(content),
         signal: AbortSignal.any?.([era.signal, AbortSignal.timeout(timeout * 1000)]),
         credentials: cookie ? "include" : "omit",
-        headers: { "Content-Type": "application/json", ...(cookie || { "X-Token-Transport": transport }) },
+        headers: { "Content-Type": "application/json", ...(cookie || { "X-Token-Transport": transport }), ...headers },
       });
       if (answer.ok) return await answer.json();
     } catch {}
@@ -115,7 +115,7 @@ export function createAuthClient({
     try {
       return await navigator.locks.request(issuer, { signal: AbortSignal.timeout(5000) }, async () => {
         begun = true;
-        if (now() > asked + 20) await pause(50); // another tab's token is on its way
+        if (now() > asked + 20) await pause(50);
         return work();
       });
     } catch (error) {
@@ -133,7 +133,7 @@ export function createAuthClient({
       await inTurn(async () => {
         if (token !== used) return;
         const answer = await post("/refresh", { refresh_token: kept.refreshToken });
-        if (era === began && adopt(answer) && token === used) throw new AuthError();
+        if (era === began && !adopt(answer)) throw new AuthError();
       });
     } catch (error) {
       if (era !== began) return;
@@ -198,7 +198,9 @@ export function createAuthClient({
 
   const enter = (path) => async (content) => {
     await flight?.catch(() => {});
-    return adopt(await inTurn(() => post(path, content)));
+    const answer = await inTurn(() => post(path, content));
+    adopt(answer);
+    return answer;
   };
 
   if (channel) channel.onmessage = ({ data: [accessToken, expiresIn] }) => {
@@ -224,7 +226,7 @@ export function createAuthClient({
     },
     async logout({ all } = {}) {
       drop();
-      await post("/logout", { all, refresh_token: kept.refreshToken });
+      await post("/logout", { all, refresh_token: kept.refreshToken }, token && { Authorization: `Bearer ${token}` });
       end("user");
     },
     async deleteAccount() {
