@@ -112,17 +112,18 @@ const recipes = {
     say({ own, none, requests: requests.map(([path]) => path), signedIn: auth.isAuthenticated() });
   },
   async native() {
-    const { auth, ready } = await import("./native.js?app=1");
-    const before = await ready;
+    const { stored } = await import("expo-secure-store");
+    const { auth } = await import("./native.js?app=1");
+    const before = await auth.restore();
     await auth.login({});
+    const kept = Object.fromEntries(stored);
     auth.dispose();
-    const stored = Object.fromEntries((await import("expo-secure-store")).stored);
     const next = await import("./native.js?app=2"); // the app was closed, and is started
-    const after = await next.ready;
+    const after = await next.auth.restore();
+    const rotated = stored.get("refreshToken");
     await next.auth.logout();
-    await pause(100); // the store is emptied by and by
-    const left = (await import("expo-secure-store")).stored.size;
-    say({ before, after, stored: Object.keys(stored), refreshToken: stored.refreshToken, left, logout: requests.at(-1) });
+    await pause(50);
+    say({ before, after, kept: Object.keys(kept), tokens: [kept.refreshToken, rotated], left: stored.size, last: requests.at(-1) });
   },
   async upload() {
     browser();

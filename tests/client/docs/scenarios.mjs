@@ -30,6 +30,7 @@ Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable:
 globalThis.location = { href: "https://app.example/", origin: "https://app.example", pathname: "/", hash: "" };
 globalThis.document = { hidden: false, addEventListener() {} };
 globalThis.window = { addEventListener() {} };
+globalThis.addEventListener = () => {};
 
 // ---- the server
 
@@ -132,13 +133,13 @@ if (first.auth) {
 await pause(20); // for the other tab to hear of it
 valid = "another"; // the access token has expired
 
-/** The status that each request ended with, 0 for none at all, "never" for one that did not end in three seconds. */
+/** The status that each request ended with, 0 for none at all, "never" for one that did not end in four seconds. */
 const outcomes = (...requests) =>
   Promise.all(
     requests.map((request) =>
       Promise.race([
         request.then(({ status }) => status, (error) => error.response?.status ?? error.status ?? 0),
-        pause(3000).then(() => "never"),
+        pause(4000).then(() => "never"),
       ]),
     ),
   );
@@ -146,7 +147,7 @@ const outcomes = (...requests) =>
 const scenarios = {
   tabs() {
     server.strict = true;
-    server.delay = 50;
+    server.delay = 300; // both are under way before one is answered
     return outcomes(first.api.get("/me"), second.api.get("/me"));
   },
   lost() {
@@ -163,15 +164,18 @@ const scenarios = {
   },
   waiting() {
     server.fault = "503";
+    server.delay = 300;
     return outcomes(first.api.get("/me"), first.api.get("/me"), first.api.get("/me"));
   },
   late() {
     return outcomes(first.api.get("/me"), first.api.get("/slow"));
   },
   async logout() {
-    server.delay = 200;
+    server.delay = 300;
     const request = outcomes(first.api.get("/me"));
-    await pause(100);
+    while (!server.refreshes) {
+      await pause(10);
+    }
     await first.logout();
     return request;
   },

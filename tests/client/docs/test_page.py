@@ -50,6 +50,8 @@ def test_the_defaults_are_those_of_the_code():
     assert "globalThis.fetch" in defaults.pop("fetch")
     listed = {cells[0].strip("`"): cells[1].strip("`") for cells in rows("Options")}
     assert listed.pop("fetch") == "globalThis.fetch"
+    assert listed.pop("baseUrl") == "the page's origin"
+    assert defaults.pop("baseUrl") in ("", '""')
     assert listed == {name: value or "undefined" for name, value in defaults.items()}
 
 
@@ -61,8 +63,8 @@ def test_each_reason_of_a_signed_out_session_is_named():
 
 def test_each_global_that_a_phone_must_have_is_listed():
     listed = set(re.findall(r"`(\w+)`", re.search(r"- The client needs (.*?)\.", PAGE.read_text("utf-8"), re.S)[1]))
-    used = set(re.findall(r"\bnew (URL|EventTarget|Event|AbortController|Headers)\(|\b(atob|performance)\b", SOURCE))
-    assert listed == {name for pair in used for name in pair if name} | {"fetch"}
+    names = "AbortController|AbortSignal|Headers|URL|atob|performance|queueMicrotask"
+    assert listed == set(re.findall(rf"\b({names})\b", SOURCE)) | {"fetch"}
 
 
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: f"line-{block.line}")
