@@ -1,6 +1,7 @@
 """httpx and httpx2: whichever is installed, or both. An ``Auth`` of the one is refused by a client of the other."""
 
 import importlib
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 
 else:
     BaseAuth = type("BaseAuth", tuple(library.Auth for library in LIBRARIES), {})
+
+
+@cache
+def tls_of(library: ModuleType) -> Any:
+    """Its usual TLS context. To read the authorities takes 30 ms, in which an event loop would stand still."""
+    return library.create_ssl_context()
 
 
 def library_of(request: Any) -> ModuleType:

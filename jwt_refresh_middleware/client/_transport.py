@@ -16,7 +16,7 @@ from typing import Any
 
 from ._answers import Answer, Lost
 from ._flight import running_trio
-from ._libraries import RequestErrors
+from ._libraries import RequestErrors, tls_of
 
 _LARGEST_ANSWER = 256 * 1024
 
@@ -108,7 +108,7 @@ class Carrier:
     def _post(self, step: Post) -> Answer | Lost:
         limit = time.monotonic() + self.transport.timeout
         try:
-            with (self.transport.client or self.library.Client)() as client:
+            with self._client() as client:
                 response = client.send(self._request(client, step), stream=True, auth=None, follow_redirects=False)
                 with closing(response):
                     body = b""
@@ -121,7 +121,7 @@ class Carrier:
     async def _post_async(self, step: Post) -> Answer | Lost:
         limit = time.monotonic() + self.transport.timeout
         try:
-            async with (self.transport.async_client or self.library.AsyncClient)() as client:
+            async with self._async_client() as client:
                 request = self._request(client, step)
                 response = await client.send(request, stream=True, auth=None, follow_redirects=False)
                 try:
@@ -133,6 +133,14 @@ class Carrier:
                     await response.aclose()
         except _FAILURES as error:
             return _lost(error)
+
+    def _client(self) -> Any:
+        make = self.transport.client
+        return self.library.Client(verify=tls_of(self.library)) if make is None else make()
+
+    def _async_client(self) -> Any:
+        make = self.transport.async_client
+        return self.library.AsyncClient(verify=tls_of(self.library)) if make is None else make()
 
     def _request(self, client: Any, step: Post) -> Any:
         """The time-out is said here, as a client that the program made may have none."""

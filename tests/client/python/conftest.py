@@ -1,4 +1,4 @@
-"""Every test runs with httpx and with httpx2, against a server of its own."""
+"""Every test runs with httpx and with httpx2, against a real server."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -7,8 +7,7 @@ import httpx
 import httpx2
 import pytest
 
-from .serving import Service
-from .serving import service as running
+from .serving import Host, Service, hosting
 
 
 @pytest.fixture(params=[httpx, httpx2], ids=["httpx", "httpx2"])
@@ -16,14 +15,26 @@ def library(request: pytest.FixtureRequest) -> ModuleType:
     return request.param  # type: ignore[no-any-return]
 
 
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with running() as started:
+@pytest.fixture(scope="session")
+def host() -> Iterator[Host]:
+    with hosting() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def other_host() -> Iterator[Host]:
+    with hosting() as started:
         yield started
 
 
 @pytest.fixture
-def other() -> Iterator[Service]:
+def service(host: Host) -> Iterator[Service]:
+    with host.service() as made:
+        yield made
+
+
+@pytest.fixture
+def other(other_host: Host) -> Iterator[Service]:
     """A host that is not the issuer's."""
-    with running() as started:
-        yield started
+    with other_host.service() as made:
+        yield made

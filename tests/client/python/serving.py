@@ -91,9 +91,6 @@ class Service:
         return RedirectResponse(request.query_params["url"], int(request.query_params.get("status", "302")))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         if scope["path"] == "/auth/refresh":
             await self._refresh(headers, scope, receive, send)
@@ -178,11 +175,37 @@ async def _drop(send: Any) -> None:
     await send({"type": "http.response.body", "body": b'{"access_token": "', "more_body": True})
 
 
+class Host:
+    """An address, a thread and an event loop that tests use one after another: to start one for each takes longer."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._service: Service | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self._loop = asyncio.get_running_loop()
+        assert self._service is not None
+        await self._service(scope, receive, send)
+
+    @contextmanager
+    def service(self) -> Iterator[Service]:
+        """A new one, without any session."""
+        made = self._service = Service()
+        made.url = self.url
+        try:
+            yield made
+        finally:
+            made.gate.set()
+            if self._loop is not None:
+                asyncio.run_coroutine_threadsafe(made.issuer.aclose(), self._loop).result(20)
+
+
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
-    """The address of ``app``, in a thread and an event loop of its own."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="critical", ws="none", lifespan="on", timeout_graceful_shutdown=1)
+def hosting() -> Iterator[Host]:
+    """A host on loopback."""
+    host, listening = Host(), socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(host, log_level="critical", ws="none", lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -191,19 +214,10 @@ def serving(app: Any) -> Iterator[str]:
         while not server.started and time.monotonic() < deadline and thread.is_alive():
             time.sleep(0.005)
         assert server.started
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        host.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield host
     finally:
         server.should_exit = True
         thread.join(20)
         with contextlib.suppress(OSError):
             listening.close()
-
-
-@contextmanager
-def service() -> Iterator[Service]:
-    made = Service()
-    with serving(made) as made.url:
-        try:
-            yield made
-        finally:
-            made.gate.set()
