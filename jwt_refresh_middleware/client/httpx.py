@@ -8,25 +8,21 @@ What may go wrong::
     └── RefreshUnavailable   nobody knows: try again later, the session is kept
 """
 
-import asyncio
-import contextvars
 import math
-import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 from contextlib import closing
-from functools import partial
 from typing import Any
 
 from ._answers import problem_of
 from ._errors import RefreshError, RefreshUnavailable, SessionEnded, StepUpRequired
 from ._file import TokenFile
-from ._flight import Flight, Flights, Landing, boarded, running_trio
-from ._libraries import BaseAuth, library_of
+from ._libraries import BaseAuth
 from ._origins import Origins
+from ._renewals import Renewals
 from ._replay import Replay
 from ._session import ClientSession, Hooks, Lock, Want
 from ._tokens import Tokens
-from ._transport import Carrier, Transport
+from ._transport import Transport
 
 __all__ = ["RefreshAuth", "RefreshError", "RefreshUnavailable", "SessionEnded", "StepUpRequired", "TokenFile"]
 
@@ -106,11 +102,11 @@ class RefreshAuth(BaseAuth):
         self._leeway = _seconds("leeway", leeway, least=0.0)
         timeout = _seconds("timeout", timeout, least=0.001)
         self._refresh_url = refresh_url
-        self._transport = Transport(url=refresh_url, timeout=timeout, client=client, async_client=async_client)
         hooks = Hooks(on_tokens=on_tokens, load=load, save=save, lock=lock)
         given = None if tokens is None else Tokens.given(tokens)
         self._session = ClientSession(given, hooks, leeway=self._leeway, patience=2 * timeout)
-        self._flights = Flights()
+        transport = Transport(url=refresh_url, timeout=timeout, client=client, async_client=async_client)
+        self._renewals = Renewals(self._session, transport)
 
     @property
     def tokens(self) -> dict[str, Any] | None:
@@ -143,7 +139,7 @@ class RefreshAuth(BaseAuth):
             step = _resume(flow, None)
             while step is not None:
                 if isinstance(step, Want):
-                    step = _resume(flow, self._renew(step, request))
+                    step = _resume(flow, self._renewals.renew(step, request))
                     continue
                 response = yield step
                 if _may_tell(response):
@@ -156,7 +152,7 @@ class RefreshAuth(BaseAuth):
             step = _resume(flow, None)
             while step is not None:
                 if isinstance(step, Want):
-                    step = _resume(flow, await self._renew_async(step, request))
+                    step = _resume(flow, await self._renewals.renew_async(step, request))
                     continue
                 response = yield step
                 if _may_tell(response):
@@ -187,7 +183,7 @@ class RefreshAuth(BaseAuth):
         held = self._session.tokens
         if held is None or (held.is_expiring(self._leeway) and not (held.left() > 0 and self._session.is_waiting)):
             try:
-                if not _is_aboard():
+                if not Renewals.is_aboard():
                     yield Want(held)
             except (RefreshUnavailable, StepUpRequired):
                 if held is None or held.left() <= 0:
@@ -204,7 +200,7 @@ class RefreshAuth(BaseAuth):
             return None
         if sent is not self._session.tokens:  # it was renewed while the request was on its way
             return self._current()
-        if _is_aboard() or (not problem and self._session.age < _YOUNG):
+        if Renewals.is_aboard() or (not problem and self._session.age < _YOUNG):
             return None
         try:
             yield Want(sent, refused=True, ended=ended)
@@ -224,70 +220,6 @@ class RefreshAuth(BaseAuth):
         if held is None:
             raise self._session.ended
         return held
-
-    def _carrier(self, request: Any) -> Carrier:
-        return Carrier(self._transport, library_of(request), request.headers.get("User-Agent"))
-
-    def _renew(self, want: Want, request: Any) -> Exception | None:
-        """Fly, or wait for the flight that is in the air. Returns what went wrong."""
-        while True:
-            flight, leads = self._flights.join(partial(self._session.needs, want))
-            if flight is None:
-                return None
-            if leads:
-                self._fly(flight, want, self._carrier(request))
-            elif flight.thread == threading.get_ident():
-                # It is a task of the very loop that this call blocks: to wait would be for ever. The server answers
-                # both with the same successor.
-                flight = Flight()
-                self._fly(flight, want, self._carrier(request), locked=False)
-            landing = flight.wait()
-            if not landing.abandoned:
-                return _own(landing.error)
-
-    async def _renew_async(self, want: Want, request: Any) -> Exception | None:
-        while True:
-            flight, leads = self._flights.join(partial(self._session.needs, want))
-            if flight is None:
-                return None
-            if leads:
-                self._launch(flight, want, self._carrier(request))
-            landing = await flight.wait_async()
-            if not landing.abandoned:
-                return _own(landing.error)
-
-    def _fly(self, flight: Flight, want: Want, carrier: Carrier, *, locked: bool = True) -> None:
-        landing, seat = Landing(abandoned=True), boarded.set(flight)
-        try:
-            carrier.run(self._session.renew(want, locked=locked))
-            landing = Landing()
-        except Exception as error:  # noqa: BLE001  not judged here: everybody who waits gets it
-            landing = Landing(error)
-        finally:
-            boarded.reset(seat)
-            self._flights.end(flight, landing)
-
-    async def _fly_async(self, flight: Flight, want: Want, carrier: Carrier) -> None:
-        landing = Landing(abandoned=True)
-        boarded.set(flight)  # of this task's own context
-        try:
-            await carrier.run_async(self._session.renew(want))
-            landing = Landing()
-        except Exception as error:  # noqa: BLE001  as above
-            landing = Landing(error)
-        finally:
-            self._flights.end(flight, landing)
-
-    def _launch(self, flight: Flight, want: Want, carrier: Carrier) -> None:
-        """In a task of its own, which nobody cancels but the end of the event loop."""
-        trio = running_trio()
-        if trio is not None:
-            context = contextvars.copy_context()
-            trio.lowlevel.spawn_system_task(self._fly_async, flight, want, carrier, context=context)
-            return
-        flight.task = asyncio.get_running_loop().create_task(self._fly_async(flight, want, carrier))
-        # A task that is cancelled before its first step runs nothing, not even a finally.
-        flight.task.add_done_callback(lambda _: self._flights.end(flight, Landing(abandoned=True)))
 
 
 def _resume(flow: _Flow, outcome: Any) -> Any:
@@ -319,16 +251,6 @@ def _end_of(problem: Mapping[str, Any]) -> SessionEnded | None:
         return None
     code = problem["code"]
     return SessionEnded(f"the session has ended ({code}): log in again", code=code, problem=problem)
-
-
-def _is_aboard() -> bool:
-    """Whether this request is made by a callback of a refresh: it would wait for itself."""
-    flight = boarded.get()
-    return flight is not None and not flight.is_over
-
-
-def _own(error: Exception | None) -> Exception | None:
-    return error.another() if isinstance(error, RefreshError) else error
 
 
 def _check_callables(**functions: object) -> None:
