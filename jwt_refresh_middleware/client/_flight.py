@@ -35,7 +35,8 @@ class Landing:
 class Flight:
     """A refresh under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, flights: "Flights") -> None:
+        self.flights = flights
         self.thread, self.process = threading.get_ident(), os.getpid()
         self.task: asyncio.Task[None] | None = None
         """Held here, as a loop keeps only a weak reference to its tasks."""
@@ -78,8 +79,8 @@ class Flight:
         return self._end.result()
 
 
-boarded: ContextVar[Flight | None] = ContextVar("boarded", default=None)
-"""The flight that this code is part of: a callback of it that makes requests must not wait for it."""
+boarded: ContextVar[tuple[Flight, ...]] = ContextVar("boarded", default=())
+"""The flights that this code is part of: a callback of them that makes requests must not wait for them."""
 
 
 class Flights:
@@ -96,7 +97,7 @@ class Flights:
                 return self._current, False
             if not is_needed():
                 return None, False
-            self._current = Flight()
+            self._current = Flight(self)
             return self._current, True
 
     def end(self, flight: Flight, landing: Landing) -> None:

@@ -9,6 +9,7 @@ from ._libraries import URL, InvalidURL
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/\\@?#\[\]:*]+)(:[0-9]{1,5})?")
 _PORTS = {"https": 443, "http": 80}
+_WEB_SOCKETS = {"wss": "https", "ws": "http"}  # RFC 6455, 4.1: the handshake is a request to the same server
 
 Origin = tuple[str, str, int]
 """Scheme, host and port (RFC 6454, 4)."""
@@ -16,8 +17,9 @@ Origin = tuple[str, str, int]
 
 def origin(url: Any) -> Origin | None:
     """Of a URL of either library; None for other schemes."""
-    default = _PORTS.get(url.scheme)
-    return None if default is None else (url.scheme, url.raw_host.decode("ascii").lower(), url.port or default)
+    scheme = _WEB_SOCKETS.get(url.scheme, url.scheme)
+    default = _PORTS.get(scheme)
+    return None if default is None else (scheme, url.raw_host.decode("ascii").lower(), url.port or default)
 
 
 def is_loopback(host: str) -> bool:
@@ -45,7 +47,7 @@ class Origins:
             raise TypeError(f"refresh_url must be a string, not {type(refresh_url).__name__}")
         url = _parse(refresh_url, "refresh_url")
         found = origin(url)
-        if found is None or not found[1]:
+        if found is None or not found[1] or url.scheme in _WEB_SOCKETS:
             raise ValueError("refresh_url must be absolute, as https://users.example.com/auth/refresh")
         if url.userinfo or url.fragment:
             raise ValueError("refresh_url must have no user, password or fragment")

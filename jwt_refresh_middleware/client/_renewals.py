@@ -20,11 +20,9 @@ class Renewals:
         self._session, self._transport = session, transport
         self._flights = Flights()
 
-    @staticmethod
-    def is_aboard() -> bool:
-        """Whether this code is a callback of a refresh: a request of it would wait for itself."""
-        flight = boarded.get()
-        return flight is not None and not flight.is_over
+    def is_aboard(self) -> bool:
+        """Whether this code is a callback of a refresh of ours: a request of it would wait for itself."""
+        return any(flight.flights is self._flights and not flight.is_over for flight in boarded.get())
 
     def renew(self, want: Want, request: Any) -> Exception | None:
         """Fly, or wait for the flight that is in the air. Returns what went wrong."""
@@ -37,7 +35,7 @@ class Renewals:
             elif flight.thread == threading.get_ident():
                 # It is a task of the very loop that this call blocks: to wait would be for ever. The server answers
                 # both with the same successor.
-                flight = Flight()
+                flight = Flight(self._flights)
                 self._fly(flight, want, self._carrier(request), locked=False)
             landing = flight.wait()
             if not landing.abandoned:
@@ -59,7 +57,7 @@ class Renewals:
         return Carrier(self._transport, library_of(request), request.headers.get("User-Agent"))
 
     def _fly(self, flight: Flight, want: Want, carrier: Carrier, *, locked: bool = True) -> None:
-        landing, seat = Landing(abandoned=True), boarded.set(flight)
+        landing, seat = Landing(abandoned=True), boarded.set((*boarded.get(), flight))
         try:
             carrier.run(self._session.renew(want, locked=locked))
             landing = Landing()
@@ -71,7 +69,7 @@ class Renewals:
 
     async def _fly_async(self, flight: Flight, want: Want, carrier: Carrier) -> None:
         landing = Landing(abandoned=True)
-        boarded.set(flight)  # of this task's own context
+        boarded.set((*boarded.get(), flight))  # of this task's own context
         try:
             await carrier.run_async(self._session.renew(want))
             landing = Landing()

@@ -148,7 +148,8 @@ class Carrier:
             "POST",
             self.transport.url,
             json={"refresh_token": step.refresh},
-            headers={"Accept": "application/json", "User-Agent": self.user_agent or ""},
+            # Not compressed: a small answer could become a large one.
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": self.user_agent or ""},
             timeout=self.transport.timeout,
         )
         if self.user_agent is None:

@@ -183,7 +183,7 @@ class RefreshAuth(BaseAuth):
         held = self._session.tokens
         if held is None or (held.is_expiring(self._leeway) and not (held.left() > 0 and self._session.is_waiting)):
             try:
-                if not Renewals.is_aboard():
+                if not self._renewals.is_aboard():
                     yield Want(held)
             except (RefreshUnavailable, StepUpRequired):
                 if held is None or held.left() <= 0:
@@ -200,7 +200,7 @@ class RefreshAuth(BaseAuth):
             return None
         if sent is not self._session.tokens:  # it was renewed while the request was on its way
             return self._current()
-        if Renewals.is_aboard() or (not problem and self._session.age < _YOUNG):
+        if self._renewals.is_aboard() or (not problem and self._session.age < min(_YOUNG, sent.lifetime / 2)):
             return None
         try:
             yield Want(sent, refused=True, ended=ended)

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[3]
         ("", ValueError),
         ("https://", ValueError),
         ("ftp://users.example.com/", ValueError),
+        ("wss://users.example.com/", ValueError),
         ("http://users.example.com/auth/refresh", ValueError),
         ("http://localhost.evil.com/auth/refresh", ValueError),
         ("https://user:password@users.example.com/", ValueError),

@@ -314,6 +314,29 @@ def test_a_callback_may_make_requests_with_the_same_auth(library: ModuleType, se
     assert len(service.refreshes) == 1
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_callbacks_may_use_another_auth_which_renews(library: ModuleType, service: Service, is_async: bool) -> None:
+    """Even one whose own callback uses the first: nobody waits for himself."""
+    texts: list[str] = []
+
+    def on_first(_: Any) -> None:
+        texts.append(library.get(service.private, auth=second).text)
+
+    def on_second(_: Any) -> None:
+        texts.append(library.get(service.private, auth=first).text)
+
+    first = RefreshAuth(service.refresh_url, service.expiring("first"), on_tokens=on_first)
+    second = RefreshAuth(service.refresh_url, service.expiring("second"), on_tokens=on_second)
+
+    async def main() -> str:
+        async with library.AsyncClient(auth=first) as client:
+            return str((await client.get(service.private)).text)
+
+    answer = asyncio.run(main()) if is_async else library.get(service.private, auth=first).text
+    assert [*texts, answer] == ["first", "second", "first"]
+    assert len(service.refreshes) == 2
+
+
 def test_a_sent_request_may_be_sent_again(library: ModuleType, service: Service) -> None:
     """Its header is ours, not one that the caller set."""
     auth = RefreshAuth(service.refresh_url, service.login())

@@ -248,7 +248,10 @@ def test_a_header_of_the_callers_own_is_left_alone(library: ModuleType, service:
         ("http://[2001:db8::1]:9000/", False),
         ("https://bücher.example/", True),
         ("https://xn--bcher-kva.example/", True),
-        ("wss://users.example.com/", False),
+        ("wss://users.example.com/", True),
+        ("wss://evil.com/", False),
+        ("ws://users.example.com/", False),
+        ("ftp://users.example.com/", False),
     ],
 )
 def test_where_the_token_may_go(url: str, expected: bool) -> None:
