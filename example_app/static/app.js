@@ -1,77 +1,102 @@
 /** The page of the app: who is here, and what the buttons do. */
 
-import { SessionOver, events, fetchWithAuth, forget, leave, logout, resume } from "./auth.js";
+import { startCases } from "./cases.js";
+import { auth, onStep } from "./client.js";
 import { loadDevices, startDevices } from "./devices.js";
-import { byId, onPress } from "./dom.js";
-import { checked } from "./errors.js";
-import { startLog } from "./log.js";
+import { byId, element, onPress } from "./dom.js";
+import { checked, wordsOf } from "./errors.js";
+import { act, isBusy, startFlow } from "./flow.js";
 import { startNotes } from "./notes.js";
 import { startBar } from "./token.js";
 
-/** Say what went wrong. With `retry`, offer to load the page again. */
-function complain(error, retry = false) {
-  if (error instanceof SessionOver) {
-    return; // on the way to /login
+let over = false; // signed out: the page is on its way to the login, or explains why
+
+/** Say what went wrong. With `reload`, trying again means to load the page again. */
+function complain(error, reload = false) {
+  if (!over) {
+    byId("banner-text").textContent = wordsOf(error);
+    byId("banner").hidden = false;
+    byId("banner").dataset.reload = reload;
   }
-  byId("banner-text").textContent = error.message;
-  byId("banner-retry").hidden = !retry;
-  byId("banner").hidden = false;
 }
 
 async function ask() {
-  return (await checked(await fetchWithAuth("/api/me"))).json();
+  return (await checked(await auth.fetchWithAuth("/api/me"))).json();
 }
 
-async function deleteAccount() {
-  byId("confirm").close();
-  await checked(await fetchWithAuth("/auth/account", { method: "DELETE" }));
-  leave("deleted");
+async function tryAgain() {
+  if (byId("banner").dataset.reload === "true") {
+    location.reload();
+  } else {
+    await act("Try again", ask);
+  }
 }
 
 function startButtons() {
   const press = (id, action) => onPress(byId(id), action, complain);
-  press("ask", ask);
-  press("ask-many", () => Promise.all(Array.from({ length: 5 }, ask)));
-  press("forget", forget);
-  press("logout", logout);
-  press("confirm-yes", deleteAccount);
+  press("ask", () => act("Ask the API", ask));
+  press("ask-many", () => act("Ask 5 times at once", () => Promise.all(Array.from({ length: 5 }, ask))));
+  press("logout", () => act("Log out", () => auth.logout()));
+  press("banner-retry", tryAgain);
+  press("confirm-yes", () => {
+    byId("confirm").close();
+    return act("Delete the account", () => auth.deleteAccount());
+  });
   byId("delete").addEventListener("click", () => byId("confirm").showModal());
   byId("confirm-no").addEventListener("click", () => byId("confirm").close());
-  byId("banner-retry").addEventListener("click", () => location.reload());
   window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // "back" after a logout
 }
 
-/** A success takes the complaint away; whoever comes back to the page sees what has become of the devices. */
-function keepUpToDate() {
-  events.addEventListener("step", ({ detail: { kind, status } }) => {
-    byId("banner").hidden ||= kind !== "refresh" && status >= 200 && status < 300;
+/** What happens without anybody pressing a button. */
+function listen() {
+  auth.on("signedout", () => {
+    over = true;
+    const gone = "You are logged out. Your notes and your devices are not on this page any more.";
+    byId("app").replaceChildren(element("p", { className: "card muted", text: gone }));
+    byId("who").textContent = "";
+    byId("logout").hidden = byId("banner").hidden = true;
   });
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") {
-      loadDevices(complain).catch(complain);
-    }
+  auth.on("signedin", () => over && location.reload()); // somebody logged in in another tab: perhaps another person
+  auth.on("refresherror", ({ error }) => isBusy() || complain(error));
+  onStep((phase, { status }) => {
+    byId("banner").hidden ||= phase === "end" && status >= 200 && status < 300;
   });
 }
 
-async function start() {
-  startLog();
-  startBar();
-  startButtons();
-  try {
-    if (!(await resume())) {
+/** The session has ended in a play: stay to explain it, but touch nothing more. */
+function finish(reason, text) {
+  byId("play").inert = true;
+  byId("finale-text").textContent = text;
+  byId("finale-link").href = `/login?reason=${reason}`;
+  byId("finale").hidden = false;
+  byId("finale-link").focus({ preventScroll: true });
+}
+
+async function open() {
+  if (!(await auth.restore())) {
+    if (!over) {
       location.replace("/login");
-      return;
     }
-    byId("main").hidden = byId("logout").hidden = false; // not before: a stranger would see it flash by
-    const me = await ask();
-    byId("who").textContent = me.username;
-    await startNotes(complain);
-    await startDevices(complain);
-    keepUpToDate();
-    byId("main").setAttribute("aria-busy", "false");
-  } catch (error) {
-    complain(error, true);
+    return;
   }
+  byId("main").hidden = byId("logout").hidden = false; // not before: a stranger would see it flash by
+  byId("who").textContent = (await ask()).username;
+  await Promise.all([startNotes(complain), startDevices(complain)]);
+  startCases(finish, complain);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && !over && !isBusy()) {
+      loadDevices(complain).catch(complain); // they may have changed meanwhile
+    }
+  });
+  byId("main").setAttribute("aria-busy", "false");
 }
 
-await start();
+if (location.hash === "#second-tab") {
+  document.title = "Notes (second tab)";
+  byId("second-tab").hidden = false;
+}
+startFlow();
+startBar();
+startButtons();
+listen();
+await act("Open the page", open).catch((error) => complain(error, true));

@@ -16,16 +16,29 @@ export function element(tag, { className = "", text, title } = {}, ...children) 
   return made;
 }
 
-/** A button that is off while its action runs. Errors go to `onError`. */
+/** A new text for an element, if it is one. */
+export function setText(id, text) {
+  if (byId(id).textContent !== text) {
+    byId(id).textContent = text;
+  }
+}
+
+/**
+ * A button that does nothing more while its action runs. It is not `disabled` meanwhile: it would lose the focus of
+ * whoever uses the keyboard. Errors go to `onError`.
+ */
 export function onPress(button, action, onError) {
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    if (button.ariaDisabled === "true") {
+      return;
+    }
+    button.ariaDisabled = "true";
     try {
       await action();
     } catch (error) {
       onError(error);
     } finally {
-      button.disabled = false;
+      button.ariaDisabled = "false";
     }
   });
   return button;

@@ -1,4 +1,6 @@
-/** What an answer that is no success says to a person. */
+/** What went wrong, in words for a person. */
+
+const AWAY = "The server cannot be reached. You are still logged in.";
 
 /** `answer` if it is a success; rejects with its own words otherwise. */
 export async function checked(answer) {
@@ -7,4 +9,17 @@ export async function checked(answer) {
   }
   const problem = await answer.json().catch(() => null);
   throw new Error(problem?.detail ?? `The server answered ${answer.status}.`);
+}
+
+/** The words of an error: of the client, of `fetch`, or of `checked`. */
+export function wordsOf(error) {
+  if (error instanceof TypeError || isNoAnswer(error)) {
+    return AWAY;
+  }
+  return error.temporary ? `${error.message} You are still logged in.` : error.message;
+}
+
+/** Whether an error of the client says that there was no answer, or none that can be understood. */
+export function isNoAnswer(error) {
+  return error.name === "AuthError" && !error.code;
 }

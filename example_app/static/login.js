@@ -1,20 +1,25 @@
 /** The page of the login, which is also that of the registration. */
 
-import { enter, resume } from "./auth.js";
+import { auth } from "./client.js";
 import { byId } from "./dom.js";
+import { isNoAnswer } from "./errors.js";
 
-const REASONS = {
-  "logged-out": "You are logged out.",
-  ended: "Your session has ended. Log in again.",
+const REASONS = new Map(Object.entries({
+  user: "You are logged out.",
+  expired: "Your session has ended. Log in again.",
   deleted: "Your account and your notes are deleted.",
-};
+  "other-tab": "Your session was ended in another tab.",
+  everywhere: "You are logged out, on all your devices.",
+  theft: "Somebody used a copy of your refresh token. It was noticed at once, and the session was ended: the copy is "
+    + "worth nothing any more. Log in again, and you have a new one.",
+}));
 const MODES = {
   login: {
-    path: "/auth/login", purpose: "Log in to see your notes.", submit: "Log in",
+    purpose: "Log in to see your notes.", submit: "Log in", enter: auth.login,
     question: "New here?", other: "Create an account", autocomplete: "current-password",
   },
   register: {
-    path: "/auth/register", purpose: "Create an account; you are logged in at once.", submit: "Create account",
+    purpose: "Create an account; you are logged in at once.", submit: "Create account", enter: auth.register,
     question: "You have an account?", other: "Log in", autocomplete: "new-password",
   },
 };
@@ -40,30 +45,28 @@ function complain(text) {
 
 async function submit(event) {
   event.preventDefault();
+  if (byId("submit").ariaDisabled === "true") {
+    return;
+  }
   byId("error").hidden = true;
-  byId("submit").disabled = true;
+  byId("submit").ariaDisabled = "true";
   try {
-    const credentials = { username: byId("username").value, password: byId("password").value };
-    const wrong = await enter(MODES[mode].path, credentials);
-    if (wrong === null) {
-      location.replace("/");
-      return;
-    }
-    complain(wrong);
+    await MODES[mode].enter({ username: byId("username").value, password: byId("password").value });
   } catch (error) {
-    complain(error.message);
+    complain(isNoAnswer(error) ? "The server cannot be reached. Try again." : error.message);
+    byId("password").focus();
   } finally {
-    byId("submit").disabled = false;
+    byId("submit").ariaDisabled = "false";
   }
 }
 
 byId("form").addEventListener("submit", submit);
 byId("switch").addEventListener("click", () => show(mode === "login" ? "register" : "login"));
+auth.on("signedin", () => location.replace("/")); // here, or in another tab
 
-const reason = REASONS[new URLSearchParams(location.search).get("reason")];
+const reason = REASONS.get(new URLSearchParams(location.search).get("reason"));
 if (reason) {
   byId("notice").textContent = reason;
   byId("notice").hidden = false;
-} else if (await resume().catch(() => false)) {
-  location.replace("/"); // logged in already
 }
+auth.restore().catch(() => {}); // logged in already? Otherwise there is the form

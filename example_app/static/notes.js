@@ -1,30 +1,29 @@
 /** The list of notes. */
 
-import { fetchWithAuth } from "./auth.js";
+import { auth } from "./client.js";
 import { ago, byId, element, onPress } from "./dom.js";
 import { checked } from "./errors.js";
+import { act } from "./flow.js";
 
 /** Show the notes, and let the form add one. Errors go to `onError`. */
 export async function startNotes(onError) {
   byId("note-form").addEventListener("submit", async (event) => {
     event.preventDefault();
-    const button = event.submitter ?? event.target.querySelector("button");
-    button.disabled = true;
+    const button = event.target.querySelector("button");
+    if (button.ariaDisabled === "true") {
+      return; // a second Enter, before the first was answered
+    }
+    button.ariaDisabled = "true";
     try {
-      await addNote(byId("note-text").value, onError);
+      await act("Write a note", () => addNote(byId("note-text").value, onError));
       byId("note-text").value = "";
     } catch (error) {
       onError(error);
     } finally {
-      button.disabled = false;
+      button.ariaDisabled = "false";
     }
   });
-  await loadNotes(onError);
-}
-
-/** Ask the API for the notes. */
-export async function loadNotes(onError) {
-  const answer = await checked(await fetchWithAuth("/api/notes"));
+  const answer = await checked(await auth.fetchWithAuth("/api/notes"));
   byId("notes").replaceChildren(...(await answer.json()).map((note) => line(note, onError)));
   count();
 }
@@ -32,7 +31,7 @@ export async function loadNotes(onError) {
 async function addNote(text, onError) {
   const headers = { "Content-Type": "application/json" };
   const body = JSON.stringify({ text });
-  const answer = await checked(await fetchWithAuth("/api/notes", { method: "POST", headers, body }));
+  const answer = await checked(await auth.fetchWithAuth("/api/notes", { method: "POST", headers, body }));
   byId("notes").prepend(line(await answer.json(), onError));
   byId("notes").scrollTop = 0;
   count();
@@ -44,14 +43,16 @@ function line(note, onError) {
   remove.setAttribute("aria-label", `Delete the note: ${note.text.slice(0, 80)}`);
   const made = element("li", { className: "entry" },
     element("span", { className: "text", text: note.text }), ago(note.created_at), remove);
-  onPress(remove, async () => {
-    const answer = await fetchWithAuth(`/api/notes/${note.id}`, { method: "DELETE" });
+  onPress(remove, () => act("Delete a note", async () => {
+    const answer = await auth.fetchWithAuth(`/api/notes/${note.id}`, { method: "DELETE" });
     if (answer.status !== 404) { // deleted on another device: gone is gone
       await checked(answer);
     }
+    const next = made.nextElementSibling ?? made.previousElementSibling;
     made.remove();
+    (next?.querySelector("button") ?? byId("note-text")).focus({ preventScroll: true });
     count();
-  }, onError);
+  }), onError);
   return made;
 }
 

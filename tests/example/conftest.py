@@ -29,5 +29,13 @@ def browser(chromium):
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    with serving(tmp_path, ACCESS_TTL="2") as running:
+    """An app whose tokens do not expire by themselves within a test."""
+    with serving(tmp_path, ACCESS_TTL="600") as running:
+        yield running
+
+
+@pytest.fixture
+def quick_address(tmp_path: Path) -> Iterator[str]:
+    """An app whose tokens live for 3 s: the page renews them every 2.25 s."""
+    with serving(tmp_path, ACCESS_TTL="3") as running:
         yield running

@@ -43,7 +43,7 @@ def environment(**settings: str) -> dict[str, str]:
 @contextmanager
 def serving(directory: Path, **settings: str) -> Iterator[str]:
     """The address of an example app that runs in ``directory`` until the block ends."""
-    port = free_port()
+    port = int(settings.get("PORT", free_port()))
     output = directory / "server.log"
     settings = {"DATABASE": str(directory / "example.db"), "PORT": str(port)} | settings
     with output.open("wb") as file:
