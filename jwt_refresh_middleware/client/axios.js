@@ -4,7 +4,7 @@ export function attachAxios({ interceptors: { request, response }, getUri, reque
 
   const attached = request.use(async (config) => {
     const { headers, data } = config;
-    const token = headers.has("Authorization") ? null : await auth.tokenFor(getUri(config));
+    const token = headers.has("Authorization") ? null : await auth.getAccessToken(getUri(config));
     if (token) {
       headers.set("Authorization", `Bearer ${token}`);
       sent.set(headers, { token, data });

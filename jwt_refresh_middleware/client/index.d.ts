@@ -8,8 +8,8 @@
  * index.js is served as it is, so what it does is told here:
  *
  * - One refresh at a time in a page (`renew`), and one tab at a time (`inTurn`, a Web Lock around the POST). A tab waits
- *   5 s at most, then goes on without its turn: the issuer answers both. Who had to wait looks first whether the token of
- *   the other tab has come by the `BroadcastChannel`; only access tokens go over it.
+ *   5 s at most, then goes on without its turn: the issuer answers both. Who had to wait (20 ms or more) waits 50 ms
+ *   longer: the token of the other tab is on its way by the `BroadcastChannel`. Only access tokens go over it.
  * - `era` is one stretch of a session: a logout, or somebody else's login, begins another (`drop`). What was asked for in
  *   an earlier one is aborted, and not taken if it comes all the same.
  * - How long a token lives is counted from its receipt by `performance.now()`, which never jumps; where that stands still
@@ -57,6 +57,8 @@ export interface TokenStorage {
   accessToken?: string;
   /** With the transport `body` only. */
   refreshToken?: string;
+  /** Called after both, and awaited before a new token is used: for a store that is asynchronous. */
+  save?(): unknown;
 }
 
 /**
@@ -104,11 +106,13 @@ export class AuthError extends Error {
   readonly retryAfter: number;
   /** Whether it may go away by itself: no answer, or none of the middleware's, or one that says `retry`. */
   readonly temporary: boolean;
-  /** The code of the problem, as `invalid_credentials`; the message is its `detail`. */
+  /** The code of the problem, as `invalid_credentials`. */
   readonly code?: string;
   readonly title?: string;
   readonly action?: Problem["action"];
   readonly error?: string | null;
+  /** Of any answer that is JSON, as that of `register`; the message is the same. */
+  readonly detail?: string;
 }
 
 /** What a login or a refresh answers, in the case that the middleware is set to. */
@@ -138,9 +142,11 @@ export interface AuthClient {
   /**
    * An access token that lives for a while yet, null without a session. If it cannot be renewed at the moment it is the
    * one that there is.
+   * @param url where it is to be sent, absolute or relative to the page; null if it must not be sent there. Default: to
+   *   the issuer
    * @throws AuthError if there is none, and a new one cannot be had at the moment
    */
-  getAccessToken(): Promise<string | null>;
+  getAccessToken(url?: string | URL): Promise<string | null>;
   /** A new access token in any case, null if the session is over. Callers share one refresh. @throws AuthError */
   refresh(): Promise<string | null>;
   /**
@@ -154,8 +160,6 @@ export interface AuthClient {
   on<Name extends keyof AuthEvents>(name: Name, handler: (detail: AuthEvents[Name]) => void): () => void;
   /** Stop timers and listeners. The session goes on. */
   dispose(): void;
-  /** For other HTTP clients: the access token to send to `url`, null if it is not to be sent there. @throws AuthError */
-  tokenFor(url: string | URL): Promise<string | null>;
   /**
    * For other HTTP clients: the token to repeat a request with that was answered 401, null if it is not to be repeated.
    * @param used the token that the request carried
