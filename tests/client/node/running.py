@@ -43,6 +43,8 @@ def run(files: Sequence[str], client: Path = CLIENT, only: str = "") -> tuple[in
     command = [node(), "--test", "--test-reporter=tap", *([f"--test-name-pattern={only}"] if only else []), *files]
     environment = os.environ | {"CLIENT_FOLDER": str(client)}
     done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    counted = {name: int(number) for name, number in re.findall(r"^# (tests|pass|fail|cancelled) (\d+)$", done.stdout, re.M)}
+    counted = {
+        name: int(number) for name, number in re.findall(r"^# (tests|pass|fail|cancelled) (\d+)$", done.stdout, re.M)
+    }
     failed = counted.get("fail", 0) + counted.get("cancelled", 0)
     return counted.get("tests", 0), max(failed, int(done.returncode != 0)), done.stdout + done.stderr

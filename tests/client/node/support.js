@@ -1,12 +1,18 @@
 /** An issuer and an API behind a `fetch` of their own, for tests that need no server. */
 
 import { resolve } from "node:path";
+import { after, before } from "node:test";
 import { pathToFileURL } from "node:url";
 
 // Another folder holds a copy with a fault sown into it.
 const folder = resolve(process.env.CLIENT_FOLDER ?? `${import.meta.dirname}/../../../jwt_refresh_middleware/client`);
 export const address = (name) => pathToFileURL(`${folder}/${name}`).href;
 export const { AuthError, createAuthClient } = await import(address("index.js"));
+
+// The client's timers keep no process alive, so somebody else has to while a test waits for them.
+let waiting;
+before(() => (waiting = setInterval(() => {}, 1000)));
+after(() => clearInterval(waiting));
 
 export const HOME = "http://localhost";
 export const tick = (time = 0) => new Promise((done) => setTimeout(done, time));
@@ -42,27 +48,6 @@ export function problem(status, code, { action, headers, ...more } = {}) {
   action ??= ACTIONS[code] ?? (status === 401 ? "login" : status === 429 || status > 499 ? "retry" : "none");
   const content = { type: `https://e.example#${code}`, title: code, status, code, detail: code, action, error: null };
   return json(status, { ...content, ...more }, { "Content-Type": "application/problem+json", ...headers });
-}
-
-/** A store of strings whose every step takes a while. */
-export class SlowStorage {
-  constructor(items = {}, { delay = 2 } = {}) {
-    Object.assign(this, { items: new Map(Object.entries(items)), delay, steps: [] });
-  }
-  async #step(name, key, work) {
-    await tick(this.delay);
-    this.steps.push(`${name} ${key}`);
-    return work();
-  }
-  getItem(key) {
-    return this.#step("get", key, () => this.items.get(key) ?? null);
-  }
-  setItem(key, value) {
-    return this.#step("set", key, () => void this.items.set(key, value));
-  }
-  removeItem(key) {
-    return this.#step("remove", key, () => void this.items.delete(key));
-  }
 }
 
 export class World {

@@ -19,11 +19,9 @@ import {
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_equal: Equal<A, B>): void {}
 
-const phone: TokenStorage = {
-  getItem: async (key: string) => (key === "accessToken" ? null : undefined),
-  setItem: async () => {},
-  removeItem: () => undefined,
-};
+const phone: TokenStorage = {};
+phone.accessToken = phone.refreshToken ?? "none";
+delete phone.accessToken;
 
 const everything: Required<AuthClientOptions> = {
   baseUrl: "https://users.example.com",
@@ -73,7 +71,7 @@ export function events(): void {
     auth.on("refreshed", (life: TokenLife) => console.log(life.expiresIn)),
     auth.on("signedout", ({ reason }) => same<typeof reason, SignedOutReason>(true)),
     auth.on("refresherror", ({ error }) => same<typeof error, AuthError>(true)),
-    auth.on("stepup", (problem) => console.log(problem.action, problem["acr_values"])),
+    auth.on("stepup", (problem: Problem | AuthError) => console.log(problem.action, problem.code, problem.error)),
   ];
   const names: Record<keyof AuthEvents, true> = { signedin: true, refreshed: true, signedout: true, refresherror: true, stepup: true };
   const reasons: Record<SignedOutReason, true> = { user: true, expired: true, deleted: true, "other-tab": true };
@@ -86,9 +84,11 @@ export async function errors(): Promise<void> {
     await auth.login({});
   } catch (error) {
     if (error instanceof AuthError) {
-      const { status, code, retryAfter, temporary, message }: AuthError = error;
+      const { status, code, retryAfter, temporary, message, title, action, error: name }: AuthError = error;
       const parts: [number, string | undefined, number, boolean, string] = [status, code, retryAfter, temporary, message];
-      console.log(parts);
+      same<typeof action, Problem["action"] | undefined>(true);
+      same<typeof name, string | null | undefined>(true);
+      console.log(parts, title?.length);
     }
   }
 }
@@ -115,8 +115,8 @@ export function wrong(): void {
   createAuthClient({ transport: "header" });
   // @ts-expect-error no such storage
   createAuthClient({ storage: "cookie" });
-  // @ts-expect-error a storage without removeItem
-  createAuthClient({ storage: { getItem: () => null, setItem: () => {} } });
+  // @ts-expect-error tokens are text
+  createAuthClient({ storage: { accessToken: 7 } });
   // @ts-expect-error seconds are a number
   createAuthClient({ leeway: "30" });
   // @ts-expect-error a list, not one

@@ -43,7 +43,9 @@ def test_the_sample_compiles_and_what_is_wrong_does_not(config):
 
 
 def test_the_sample_is_what_is_compiled():
-    listed = _run([node(), str(MODULES / "typescript" / "bin" / "tsc"), "--listFilesOnly", "-p", "tsconfig.json"]).stdout
+    listed = _run(
+        [node(), str(MODULES / "typescript" / "bin" / "tsc"), "--listFilesOnly", "-p", "tsconfig.json"]
+    ).stdout
     for part in ("types/sample.ts", "client/index.d.ts", "client/axios.d.ts", "axios/index.d.ts"):
         assert part in listed
 

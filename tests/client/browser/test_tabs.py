@@ -1,0 +1,184 @@
+"""Several tabs of one browser: they take turns, share what they get, and end together."""
+
+import json
+
+import pytest
+
+HIDDEN = "Object.defineProperty(Document.prototype, 'hidden', { get: () => Boolean(window.away), configurable: true });"
+
+
+@pytest.mark.parametrize("auto_refresh", [True, False], ids=["timer", "no timer"])
+@pytest.mark.parametrize("number", [2, 5])
+def test_tabs_with_ten_requests_each_when_the_token_ends(world, number, auto_refresh):
+    world.server.control(reset={"access_ttl": 3})
+    device = world.device(f"{{ autoRefresh: {json.dumps(auto_refresh)} }}")
+    tabs = [device.tab().log_in()]
+    tabs += [device.tab() for _ in range(number - 1)]
+    for tab in tabs:
+        tab.token()
+    before = world.asked()
+    world.expire(*tabs)
+    for tab in tabs:
+        tab.begin("parallel(10)")
+    assert [tab.outcome() for tab in tabs] == [[200] * 10] * number
+    assert world.asked() - before in (1, 2)
+    assert device.reasons() == []
+    assert len({tab.token() for tab in tabs}) <= 2
+
+
+def test_five_tabs_that_are_loaded_again_at_once(world):
+    device = world.device()
+    device.tab().log_in()
+    tabs = [device.tab() for _ in range(5)]
+    for tab in tabs:
+        tab.page.evaluate("() => { setTimeout(() => location.reload(), 100); window.ready = false; }")
+    for tab in tabs:
+        tab.ready()
+        tab.begin("parallel(10)")
+    assert [tab.outcome() for tab in tabs] == [[200] * 10] * 5
+    assert world.asked() <= 10
+    assert device.reasons() == []
+
+
+def test_a_token_that_one_tab_gets_is_used_by_the_others(world):
+    device = world.device()
+    one, two = device.tab().log_in(), device.tab()
+    two.token()
+    asked = world.asked()
+    fresh = one.run("() => auth.refresh()")
+    two.waits_for(f"auth.getAccessToken().then((token) => token === {json.dumps(fresh)})")
+    assert world.asked() == asked + 1
+
+
+def test_a_login_reaches_a_tab_that_was_open_before(world):
+    device = world.device()
+    one, two = device.tab(), device.tab()
+    one.log_in()
+    two.waits_for("auth.isAuthenticated()")
+    assert two.subject() == "ann"
+    assert world.asked() == 0
+
+
+@pytest.mark.parametrize("url", ['"/login"', '(reason) => "/login?why=" + reason'], ids=["text", "function"])
+def test_a_logout_reaches_the_other_tabs_and_all_go_to_the_login(world, url):
+    device = world.device(f"{{ loginUrl: {url} }}")
+    one, two, three = device.tab().log_in(), device.tab(), device.tab("/other")
+    assert two.subject() == three.subject() == "ann"
+    one.run("() => { auth.logout(); }")
+    for tab in (one, two, three):
+        tab.page.wait_for_url("**/login**")
+        tab.ready()
+        assert not tab.is_in()
+        assert tab.ask() == 401
+    if "why" in url:
+        assert one.page.url.endswith("/login?why=user")
+        assert two.page.url.endswith("/login?why=other-tab")
+    assert sorted(set(device.reasons())) == ["other-tab", "user"]
+
+
+def test_a_page_that_is_the_login_page_already_is_not_loaded_again(world):
+    device = world.device('{ loginUrl: "/login" }')
+    tab = device.tab("/login").log_in()
+    tab.run("() => { window.same = true; return auth.logout(); }")
+    tab.run("() => new Promise((done) => setTimeout(done, 500))")
+    assert tab.run("() => window.same") is True
+
+
+def test_a_session_ended_elsewhere_ends_in_every_tab(world):
+    """A phone ends all sessions of this person: the first request of the laptop notices."""
+    laptop, phone = world.device('{ loginUrl: "/login" }'), world.device()
+    one, two = laptop.tab().log_in(), laptop.tab("/other")
+    two.token()
+    phone.tab().log_in().run("() => auth.logout({ all: true })")
+    one.run("() => { ask('/api'); }")
+    for tab in (one, two):
+        tab.page.wait_for_url("**/login")
+    assert "expired" in laptop.reasons()
+    assert laptop.reasons().count("expired") == 1
+
+
+def test_another_person_logs_in_in_the_other_tab(world):
+    """What Ann began is not sent again as Bob; what comes after is Bob's, and the page is told."""
+    world.server.control(reset={"access_ttl": 2})
+    device = world.device("{ autoRefresh: false }")
+    one, two = device.tab().log_in("ann"), device.tab()
+    two.token()
+    world.expire(one)
+    world.server.control(hold=True)
+    one.begin("auth.fetch('/comment', { method: 'POST', body: 'from Ann' }).then(({ status }) => status)")
+    world.holding()
+    two.begin("enter('bob').then(() => 'in')")
+    world.server.control(hold=False)
+    assert two.outcome() == "in"
+    one.outcome()
+    one.waits_for("events.filter((name) => name === 'signedin').length >= 2")
+    assert "other-tab" in device.reasons()
+    assert one.subject() == two.subject() == "bob"
+    assert ["bob", "from Ann"] not in world.server.told()["comments"]
+
+
+def test_a_request_that_was_refused_late_is_not_repeated_as_the_next_person(world):
+    device = world.device("{ fetch: (...of) => (window.late ?? fetch)(...of) }")
+    one, two = device.tab().log_in("ann"), device.tab()
+    one.run("""() => {
+        window.late = async (input, init) => {
+            window.late = undefined;
+            await new Promise((done) => (window.arrive = done));
+            return new Response("{}", { status: 401 });
+        };
+    }""")
+    one.begin("auth.fetch('/comment', { method: 'POST', body: 'from Ann' }).then(({ status }) => status)")
+    one.waits_for("Boolean(window.arrive)")
+    two.log_in("bob")
+    one.waits_for("events.includes('signedout')")
+    one.run("() => arrive()")
+    assert one.outcome() == 401
+    assert world.server.told()["comments"] == []
+    assert one.subject() == "bob"
+
+
+def test_a_tab_that_is_stuck_in_its_turn_is_passed_after_five_seconds(world):
+    device = world.device("{ fetch: (...of) => (window.stuck ? new Promise(() => {}) : fetch(...of)), timeout: 600 }")
+    one, two = device.tab().log_in(), device.tab()
+    two.token()
+    one.run("() => { window.stuck = true; auth.refresh(); }")
+    one.waits_for("navigator.locks.query().then(({ held }) => held.length === 1)")
+    asked, began = world.asked(), two.run("() => performance.now()")
+    assert two.run("() => auth.refresh()") is not None
+    took = two.run("() => performance.now()") - began
+    assert 4000 < took < 12_000
+    assert world.asked() == asked + 1
+
+
+def test_a_logout_while_another_tab_is_taking_up_the_session(world):
+    """The refresh is committed before the logout and answered after it: nobody is signed in again by that."""
+    device = world.device()
+    one, two = device.tab().log_in(), device.tab()
+    two.token()
+    world.server.control(hold=True)
+    two.reload()
+    two.begin("auth.restore()")
+    world.holding()
+    one.run("() => auth.logout()")
+    world.server.control(hold=False)
+    two.outcome()
+    two.run("() => new Promise((done) => setTimeout(done, 500))")  # the tabs have had time to tell each other
+    assert not one.is_in()
+    assert not two.is_in()
+    assert one.ask() == two.ask() == 401
+    assert device.tab().run("() => auth.restore()") is False
+
+
+def test_a_tab_in_the_background_refreshes_by_no_timer_but_when_it_is_looked_at(world):
+    world.server.control(reset={"access_ttl": 1})
+    device = world.device(script=HIDDEN)
+    tab = device.tab().log_in()
+    tab.run("() => { window.away = true; document.dispatchEvent(new Event('visibilitychange', { bubbles: true })); }")
+    asked = world.asked()
+    tab.run("() => new Promise((done) => setTimeout(done, 2500))")
+    assert world.asked() == asked
+    world.server.control(set_up={"access_ttl": 900})
+    tab.run("() => { window.away = false; document.dispatchEvent(new Event('visibilitychange', { bubbles: true })); }")
+    tab.waits_for("events.includes('refreshed')")
+    assert world.asked() == asked + 1
+    assert tab.ask() == 200
