@@ -58,7 +58,7 @@ export interface TokenStorage {
   /** With the transport `body` only. */
   refreshToken?: string;
   /** Called after both, and awaited before a new token is used: for a store that is asynchronous. */
-  save?(): unknown;
+  saveTokens?(): unknown;
 }
 
 /**

@@ -75,7 +75,7 @@ export function createAuthClient({
 		} catch {
 			local = null;
 		}
-		await kept.save?.();
+		await kept.saveTokens?.();
 		if (era !== began) return;
 		channel?.postMessage([accessToken, expiresIn]);
 		hold(accessToken, expiresIn);
@@ -92,7 +92,7 @@ export function createAuthClient({
 			delete local?.[issuer];
 			channel?.postMessage([]);
 		}
-		kept.save?.();
+		kept.saveTokens?.();
 		emit("signedout", { reason });
 		const url = loginUrl?.call ? loginUrl(reason) : loginUrl;
 		if (page && known && url) location.replace(url);
