@@ -192,6 +192,7 @@ def test_tokens_that_were_set_go_before_saved_ones(library: ModuleType, service:
     auth = RefreshAuth(service.refresh_url, load=lambda: saved[-1], save=saved.append)
     with library.Client(auth=auth) as client:
         assert client.get(service.private).text == "old"
+        saved.append(service.login("of another process"))
         auth.tokens = service.expiring("new")
         assert client.get(service.private).text == "new"
     assert saved[-1] == auth.tokens
