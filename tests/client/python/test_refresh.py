@@ -171,6 +171,22 @@ def test_a_late_401_is_sent_again_without_a_refresh(library: ModuleType, service
     assert service.refreshes == []
 
 
+def test_a_late_401_of_somebody_else_is_sent_again_too(library: ModuleType, service: Service) -> None:
+    """A gateway in its own words, just after another request renewed the token."""
+    auth = RefreshAuth(service.refresh_url, service.login())
+    service.expire()
+
+    def meanwhile(_: Any) -> None:
+        if service.seen == []:
+            assert library.get(service.private, auth=auth).text == "alice"
+            service.refused = [(401, "text/html", b"who are you", {})]
+
+    with library.Client(auth=auth, event_hooks={"request": [meanwhile]}) as client:
+        assert client.get(service.private).text == "alice"
+    assert len(service.refreshes) == 1
+    assert len(service.seen) == 4
+
+
 def test_an_endpoint_that_always_answers_401(library: ModuleType, service: Service) -> None:
     """One refresh and one retry; the next call knows that it is not about the token."""
     auth = RefreshAuth(service.refresh_url, service.login())
