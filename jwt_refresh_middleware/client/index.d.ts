@@ -111,8 +111,9 @@ export class AuthError extends Error {
   readonly title?: string;
   readonly action?: Problem["action"];
   readonly error?: string | null;
-  /** Of any answer that is JSON, as that of `register`; the message is the same. */
   readonly detail?: string;
+  /** The answer. Its body has not been read yet, so what a route of the app said can be. */
+  readonly response?: Response;
 }
 
 /** What a login or a refresh answers, in the case that the middleware is set to. */

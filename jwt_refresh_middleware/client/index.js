@@ -7,14 +7,14 @@ const pause = (time) => new Promise((done) => setTimeout(done, time));
 export class AuthError extends Error {
 	constructor(answer, problem) {
 		super(problem?.detail ?? (answer ? `Status ${answer.status}` : "No answer"));
-		Object.assign(this, problem, { status: answer?.status ?? 0 });
+		Object.assign(this, problem, { status: answer?.status ?? 0, response: answer });
 		this.retryAfter = +answer?.headers.get("Retry-After") || 0;
 		this.temporary = !this.action || this.action === "retry";
 	}
 }
 
 const problemOf = (answer) =>
-	/json/.test(answer?.headers.get("Content-Type")) ? answer.clone().json().catch(() => {}) : null;
+	/problem\+json/.test(answer?.headers.get("Content-Type")) ? answer.clone().json().catch(() => {}) : null;
 
 function sid(token) {
 	try {
@@ -89,7 +89,7 @@ export function createAuthClient({
 		delete kept.accessToken;
 		if (reason !== "other-tab") {
 			delete kept.refreshToken;
-			delete local?.[issuer];
+			delete (local ??= {})[issuer];
 			channel?.postMessage([]);
 		}
 		kept.saveTokens?.();
@@ -128,10 +128,9 @@ export function createAuthClient({
 	}
 
 	async function renewal(again) {
-		const wait = after - now();
+		const began = era, used = token, wait = after - now();
 		if (wait > 2000) throw failure;
 		if (wait > 0) await pause(wait);
-		const began = era, used = token;
 		try {
 			await inTurn(async () => {
 				if (token !== used) return;
@@ -158,8 +157,7 @@ export function createAuthClient({
 	function check() {
 		clearTimeout(timer);
 		if (autoRefresh && (token || hinted()) && !page?.hidden) {
-			const wait = Math.max(due, after, now()) - now();
-			timer = setTimeout(() => getAccessToken().catch(() => {}), Math.min(wait + 99, 1e9));
+			timer = setTimeout(() => getAccessToken().catch(() => {}), Math.max(due, after, now()) - now() + 99);
 			timer.unref?.();
 		}
 	}
@@ -203,6 +201,7 @@ export function createAuthClient({
 	const enter = (path) => async (content) => {
 		await flight?.catch(() => {});
 		const answer = await inTurn(() => post(path, content));
+		drop();
 		await adopt(answer);
 		return answer;
 	};
@@ -230,7 +229,8 @@ export function createAuthClient({
 		},
 		async logout({ all } = {}) {
 			drop();
-			await post("/logout", { all, refresh_token: kept.refreshToken }, token && { Authorization: `Bearer ${token}` }).finally(check);
+			const headers = token && { Authorization: `Bearer ${token}` };
+			await post("/logout", { all, refresh_token: kept.refreshToken }, headers).finally(check);
 			end("user");
 		},
 		async deleteAccount() {
