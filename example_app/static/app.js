@@ -79,10 +79,11 @@ async function open() {
     }
     return;
   }
-  byId("main").hidden = byId("logout").hidden = false; // not before: a stranger would see it flash by
   byId("who").textContent = (await ask()).username;
-  await Promise.all([startNotes(complain), startDevices(complain)]);
+  const lists = Promise.all([startNotes(complain), startDevices(complain)]);
   startCases(finish, complain);
+  byId("main").hidden = byId("logout").hidden = false; // not before: a stranger would see it flash by
+  await lists;
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && !over && !isBusy()) {
       loadDevices(complain).catch(complain); // they may have changed meanwhile

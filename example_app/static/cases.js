@@ -64,7 +64,7 @@ async function perform(one, item, result, finish) {
   lookAtTheFlow();
   try {
     await act(one.title, async (diagram) => {
-      const { text, tone = "good", over } = await one.play(diagram).catch((error) => ({ text: wordsOf(error), tone: "bad" }));
+      const { text, tone = "good", over } = await one.play(diagram).catch(failed);
       await diagram.verdict(text, tone);
       result.textContent = text;
       result.className = `result ${tone}`;
@@ -76,6 +76,11 @@ async function perform(one, item, result, finish) {
   } finally {
     playing = false;
   }
+}
+
+function failed(error) {
+  stay(false);
+  return { text: wordsOf(error), tone: "bad" };
 }
 
 /** On a phone the diagram is below the buttons. */
@@ -116,6 +121,7 @@ async function expire(diagram) {
   const { rotated } = await counting(async () => {
     await expireToken();
     diagram.say("From now on the server refuses this access token.");
+    await diagram.seen();
     await checked(await ask());
   });
   return { text: `${refreshes(rotated)}, and the answer came all the same. You would not have noticed.` };
@@ -193,6 +199,7 @@ async function loseAnswer(diagram) {
     await stageHand("lose-next-refresh");
     await expireToken();
     diagram.say("The token is refused, and the answer to the next refresh will get lost.");
+    await diagram.seen();
     await checked(await ask());
   });
   const good = rotated === 1 && repeated === 1;
@@ -220,15 +227,18 @@ async function steal(diagram) {
   diagram.say(first.code === "device_mismatch"
     ? "Another device: refused, and nothing changes for you. You go on working."
     : "You go on working.");
+  await diagram.seen(); // what the rest of the page shows is in time with the diagram
   await auth.refresh();
   await checked(await ask());
   diagram.say("The thief tries again. You have a newer token by now, so his is used for the second time.", "foreign");
+  await diagram.seen();
+  stay(true);
   const { session_ended: ended } = await tryStolen(diagram);
   if (!ended) {
-    return { text: "The thief was not noticed.", tone: "bad" };
+    throw new Error("The thief was not noticed.");
   }
   diagram.say("That cannot be you: the session is ended. You ask the API once more.");
-  stay(true);
+  await diagram.seen();
   await ask();
   return { text: "The theft was noticed: the session is over, for the thief and for you.", over: "theft" };
 }
@@ -240,12 +250,7 @@ async function logOutEverywhere(diagram) {
   const number = await loadDevices(() => {});
   await diagram.seen();
   stay(true);
-  try {
-    await auth.logout({ all: true });
-  } catch (error) {
-    stay(false);
-    throw error;
-  }
+  await auth.logout({ all: true });
   const others = number === 2 ? "1 on another device" : `${number - 1} on other devices`;
   return { text: `${number} logins ended at once: this one, and ${others}.`, over: "everywhere" };
 }

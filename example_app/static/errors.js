@@ -1,5 +1,7 @@
 /** What went wrong, in words for a person. */
 
+import { AuthError } from "/auth/client/index.js";
+
 const AWAY = "The server cannot be reached. You are still logged in.";
 
 /** `answer` if it is a success; rejects with its own words otherwise. */
@@ -21,5 +23,5 @@ export function wordsOf(error) {
 
 /** Whether an error of the client says that there was no answer, or none that can be understood. */
 export function isNoAnswer(error) {
-  return error.name === "AuthError" && !error.code;
+  return error instanceof AuthError && !error.code;
 }

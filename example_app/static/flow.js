@@ -14,7 +14,9 @@ const BACKGROUND = "By itself, in the background";
 const time = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-const waiting = []; // what is to be drawn; each says whether there is something new to look at
+const LOOK = 240; // ms for an arrow
+const READ = 700; // ms for a line of text
+const waiting = []; // what is to be drawn; each says how long one looks at it
 let drawing = false;
 const open = []; // diagrams of what is going on now, the newest last
 let background = null;
@@ -23,6 +25,7 @@ let background = null;
 export function startFlow() {
   onStep((phase, step) => current()[phase](step, 0));
   byId("flow-clear").addEventListener("click", () => {
+    waiting.splice(0).forEach((draw) => draw()); // it would come back otherwise
     byId("flow").replaceChildren();
     background = null;
   });
@@ -83,7 +86,7 @@ class Diagram {
         byId("flow").lastElementChild.remove();
       }
       byId("flow").scrollTop = 0;
-      return false;
+      return 0;
     });
   }
 
@@ -99,7 +102,7 @@ class Diagram {
       row.count++;
       row.times.textContent = row.count > 1 ? `×${row.count}` : "";
       this.#steps.set(step.id, row);
-      return !joins;
+      return joins ? 0 : LOOK;
     });
   }
 
@@ -108,7 +111,7 @@ class Diagram {
     enqueue(() => {
       const row = this.#steps.get(step.id);
       if (!row) {
-        return false; // begun in another diagram
+        return 0; // begun in another diagram
       }
       row.pending--;
       const outcome = outcomeOf(step);
@@ -116,7 +119,7 @@ class Diagram {
       const answer = known ?? this.#addAnswer(row, step, outcome);
       answer.count++;
       answer.times.textContent = answer.count > 1 ? `×${answer.count}` : "";
-      return !known;
+      return known ? 0 : LOOK;
     });
   }
 
@@ -124,7 +127,7 @@ class Diagram {
   say(text, who = "") {
     enqueue(() => {
       this.#add(element("li", { className: `say ${who}`, text }), null);
-      return true;
+      return READ;
     });
   }
 
@@ -133,14 +136,19 @@ class Diagram {
     enqueue(() => {
       this.#body.hidden = false;
       this.#body.append(element("p", { className: `verdict ${tone}`, text }));
-      return true;
+      return LOOK;
     });
     return this.seen();
   }
 
   /** Resolves once everything up to here is drawn, and could be looked at. */
   seen() {
-    return new Promise((done) => enqueue(done));
+    return new Promise((done) => {
+      enqueue(() => {
+        done();
+        return 0;
+      });
+    });
   }
 
   #add(item, row) {
@@ -218,9 +226,9 @@ function enqueue(draw) {
 
 async function drawAll() {
   while (waiting.length > 0) {
-    const isNew = waiting.shift()();
-    if (isNew && !calm.matches && !document.hidden) { // a hidden page would wait long, and for nobody
-      await new Promise((done) => setTimeout(done, waiting.length > 20 ? 60 : 240));
+    const time = waiting.shift()();
+    if (time > 0 && !calm.matches && !document.hidden) { // a hidden page would wait long, and for nobody
+      await new Promise((done) => setTimeout(done, waiting.length > 20 ? 60 : time));
     }
   }
   drawing = false;

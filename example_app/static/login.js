@@ -61,6 +61,7 @@ async function submit(event) {
 }
 
 byId("form").addEventListener("submit", submit);
+byId("submit").disabled = false; // not before somebody takes care of what is sent
 byId("switch").addEventListener("click", () => show(mode === "login" ? "register" : "login"));
 auth.on("signedin", () => location.replace("/")); // here, or in another tab
 

@@ -42,7 +42,7 @@ function line(note, onError) {
   remove.type = "button";
   remove.setAttribute("aria-label", `Delete the note: ${note.text.slice(0, 80)}`);
   const made = element("li", { className: "entry" },
-    element("span", { className: "text", text: note.text }), ago(note.created_at), remove);
+    element("div", { className: "body" }, element("span", { className: "text", text: note.text }), ago(note.created_at)), remove);
   onPress(remove, () => act("Delete a note", async () => {
     const answer = await auth.fetchWithAuth(`/api/notes/${note.id}`, { method: "DELETE" });
     if (answer.status !== 404) { // deleted on another device: gone is gone

@@ -41,6 +41,7 @@ function show() {
   const spare = life ? Math.min(LEEWAY, life.lifetime / 4) : 0; // as the client has it
   byId("token-bar").value = life ? left / life.lifetime : 0;
   byId("token-bar").dataset.low = String(life !== null && left < spare);
+  byId("token-mark").hidden = !life;
   byId("token-mark").style.left = `${life ? (100 * spare) / life.lifetime : 0}%`;
   setText("token-left", { none: "No token", expired: "Expired", valid: `${Math.ceil(left)} s` }[state]);
   setText("token-note", { none: "", expired: "the next request gets a new one", valid: note() }[state]);

@@ -1,6 +1,8 @@
-"""Pictures of the example app in a realistic state: ``python -m tests.example.screenshot docs/images/example.png``.
+"""Pictures of the example app, taken from the running one: ``python -m tests.example.screenshot docs/images``.
 
-With a directory instead of a file: also the login, the dark scheme, a phone and the dialog, to look at them.
+``example.png``, ``example-dark.png`` and ``example-phone.png`` in a realistic state, and ``theft.png`` while the
+refresh token is being stolen. Another directory gets more of them, to look at: the end of a session, the login, two
+tabs.
 """
 
 import sys
@@ -10,74 +12,88 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.example.serving import BROWSER_ARGUMENTS, chromium_path, serving
+from tests.example.visitor import FIREFOX, Visitor, newest
 
 NOTES = (
     "Return the library books before Friday",
     "Ask Priya about the train to Lisbon",
     "Tomatoes, basil, olive oil, bread",
     "Water the ferns - the big one twice",
-    "Call the plumber about the tap in the kitchen",
-    "Rotation idea: successor as a pure function of the token",
+    "Call the plumber about the kitchen tap",
 )
-FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
-SIZE = {"width": 1280, "height": 880}
+DESKTOP = {"width": 1280, "height": 880}
+PHONE = {"width": 390, "height": 844}
 
 
-def register(page: Page, address: str) -> None:
-    page.goto(address)
-    page.get_by_role("button", name="Create an account").click()
-    page.get_by_label("User name").fill("ada")
-    page.get_by_label("Password").fill("correct horse battery")
-    page.locator("#submit").click()
-    expect(page.locator("#who")).to_have_text("ada")
+def with_notes_and_devices(browser: Browser, address: str) -> Visitor:
+    visitor = Visitor(browser, address, viewport=DESKTOP, reduced_motion="no-preference")
+    visitor.register()
     for note in NOTES:
-        page.get_by_label("New note").fill(note)
-        page.get_by_role("button", name="Add", exact=True).click()
-        expect(page.locator("#notes > li").first).to_contain_text(note)
+        visitor.page.get_by_label("New note").fill(note)
+        visitor.press("Add")
+        expect(visitor.page.locator("#notes > li").first).to_contain_text(note)
+    laptop = Visitor(browser, address, user_agent=FIREFOX)
+    laptop.enter("ada")
+    laptop.is_in("ada")
+    laptop.context.close()
+    visitor.press("Reload")
+    expect(visitor.page.locator("#devices > li")).to_have_count(2)
+    return visitor
 
 
-def other_device(browser: Browser, address: str) -> None:
-    page = browser.new_context(user_agent=FIREFOX).new_page()
-    page.goto(address)
-    page.get_by_label("User name").fill("ada")
-    page.get_by_label("Password").fill("correct horse battery")
-    page.locator("#submit").click()
-    expect(page.locator("#who")).to_have_text("ada")
+def into_a_realistic_state(visitor: Visitor) -> None:
+    visitor.press("Clear")
+    visitor.play("Expire it now", "1 refresh, and the answer came all the same. You would not have noticed.")
+    visitor.play("Lose the answer", "1 refresh, and its answer was given a second time. Nobody was logged out.")
+    at_rest(visitor.page)
+    expect(visitor.page.locator("#token-left")).to_have_text("24 s", timeout=30_000)
 
 
-def into_a_realistic_state(page: Page) -> None:
-    page.get_by_role("button", name="Clear").click()
-    page.get_by_role("button", name="Reload").click()
-    expect(page.locator("#devices > li")).to_have_count(2)
-    expect(page.locator("#token-state")).to_have_text("expired", timeout=40_000)
-    page.get_by_role("button", name="Ask the API").click()
-    expect(page.locator(".step.retry")).to_have_count(1)
-    page.get_by_role("button", name="Forget the access token").click()
-    page.get_by_role("button", name="Ask 5 times at once").click()
-    expect(page.locator(".step.retry")).to_have_count(6)
+def at_rest(page: Page) -> None:
     page.mouse.move(0, 0)
-    expect(page.locator("#token-left")).not_to_have_text("30 s")
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
 
 
-def look_at_everything(page: Page, browser: Browser, address: str, directory: Path) -> None:
+def everyday(visitor: Visitor, target: Path) -> None:
+    page = visitor.page
+    into_a_realistic_state(visitor)
+    page.screenshot(path=target / "example.png")
     page.emulate_media(color_scheme="dark")
-    page.screenshot(path=directory / "dark.png")
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.screenshot(path=directory / "phone-dark.png", full_page=True)
+    page.screenshot(path=target / "example-dark.png")
     page.emulate_media(color_scheme="light")
-    page.screenshot(path=directory / "phone.png", full_page=True)
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    print(f"phone width: {wide} of 390")
-    page.set_viewport_size({"width": SIZE["width"], "height": SIZE["height"]})
-    page.get_by_role("button", name="Delete account").click()
-    page.screenshot(path=directory / "dialog.png")
-    login = browser.new_page(viewport={"width": 900, "height": 700})
-    login.goto(f"{address}/login?reason=ended")
-    login.get_by_label("User name").fill("ada")
-    login.get_by_label("Password").fill("wrong password")
-    login.locator("#submit").click()
-    expect(login.get_by_role("alert")).to_be_visible()
-    login.screenshot(path=directory / "login.png")
+
+
+def phone(visitor: Visitor, target: Path) -> None:
+    page = visitor.page
+    page.set_viewport_size(PHONE)
+    page.locator("#flow-card").evaluate("card => card.scrollIntoView()")
+    page.screenshot(path=target / "example-phone.png")
+    page.set_viewport_size(DESKTOP)
+
+
+def theft(visitor: Visitor, target: Path) -> None:
+    """At the moment when the thief has used the old token, and the owner asks again."""
+    page = visitor.page
+    visitor.press("Clear")
+    visitor.press("Steal it")
+    at_rest(page)
+    expect(newest(page).get_by_text("401 refresh_invalid")).to_be_visible()
+    page.screenshot(path=target / "theft.png")
+    expect(page.locator("#finale")).to_be_visible()
+
+
+def the_rest(visitor: Visitor, target: Path) -> None:
+    page = visitor.page
+    page.screenshot(path=target / "finale.png")
+    page.get_by_role("link", name="Go to the login").click()
+    expect(page.locator("#notice")).to_be_visible()
+    page.screenshot(path=target / "login.png")
+    visitor.enter("ada")
+    visitor.is_in("ada")
+    with visitor.context.expect_page() as opened:
+        visitor.press("Open a second tab")
+    expect(newest(opened.value).locator(".verdict")).to_be_visible()
+    opened.value.screenshot(path=target / "tabs.png")
 
 
 def main(target: Path) -> None:
@@ -87,14 +103,12 @@ def main(target: Path) -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=BROWSER_ARGUMENTS)
-        context = browser.new_context(viewport={"width": SIZE["width"], "height": SIZE["height"]})
-        page = context.new_page()
-        register(page, address)
-        other_device(browser, address)
-        into_a_realistic_state(page)
-        page.screenshot(path=target / "light.png" if target.is_dir() else target)
-        if target.is_dir():
-            look_at_everything(page, browser, address, target)
+        visitor = with_notes_and_devices(browser, address)
+        everyday(visitor, target)
+        phone(visitor, target)
+        theft(visitor, target)
+        if target.name != "images":
+            the_rest(visitor, target)
         browser.close()
 
 
