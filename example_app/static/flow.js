@@ -85,7 +85,7 @@ class Diagram {
       while (byId("flow").childElementCount > MOST) {
         byId("flow").lastElementChild.remove();
       }
-      byId("flow").scrollTop = 0;
+      byId("flow-frame").scrollTop = 0;
       return 0;
     });
   }

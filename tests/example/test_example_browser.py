@@ -66,7 +66,7 @@ def an_expired_token_is_renewed(laptop: Visitor) -> None:
     laptop.holds_no_token()
     laptop.press("Ask 5 times at once")
     expect(newest(laptop.page).locator("h3")).to_have_text("Ask 5 times at once")
-    expect(newest(laptop.page).locator(".back.good")).to_have_count(1)
+    expect(newest(laptop.page).locator(".back .times")).to_have_text("\u00d75")
     assert drawn(newest(laptop.page)) == ["This tab to API: GET /api/me x5", "API to This tab: 200 x5"]
     laptop.press("Clear")
     expect(laptop.page.locator("#flow > li")).to_have_count(0)
