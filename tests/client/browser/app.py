@@ -158,7 +158,7 @@ class Switchboard:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def control(self, request: Request) -> Response:
-        """``reset`` and ``set_up`` take settings; ``faults`` a list, one for each refresh to come; ``hold`` a switch."""
+        """``reset`` and ``set_up`` take settings, ``faults`` one for each refresh to come; ``hold`` is a switch."""
         assert self.world is not None
         wanted = await request.json() if request.method == "POST" else {}
         if "reset" in wanted:

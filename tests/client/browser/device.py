@@ -1,6 +1,7 @@
 """Browsers as people use them: a device with tabs, and everything that went through the page's client."""
 
 import json
+import os
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.client.browser.serving import Server, until
 
 AUTH = "POST /auth/"
+PATIENCE = float(os.environ.get("BROWSER_PATIENCE", "20")) * 1000
 
 
 class Tab:
@@ -97,7 +99,7 @@ class World:
     def device(self, options: str = "{}", script: str = "", address: str = "") -> Device:
         """``options`` of the client as JavaScript, ``script`` for every page of this device to begin with."""
         context = self.browser.new_context()
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         context.add_init_script(f"window.options = () => ({options}); {script}")
         self.devices.append(Device(context, address or self.server.address))
         return self.devices[-1]

@@ -255,7 +255,7 @@ def test_axios_in_the_browser(world):
         const { attachAxios } = await import("/auth/client/axios.js");
         window.http = axios.create();
         window.detach = attachAxios(window.http, auth);
-        window.get = (url, options) => http.get(url, options).then(({ status }) => status, (error) => error.response?.status);
+        window.get = (url) => http.get(url).then(({ status }) => status, ({ response }) => response?.status);
     }""")
     assert tab.run("() => http.get('/api').then(({ data }) => data.subject)") == "ann"
     world.expire(tab)

@@ -76,9 +76,7 @@ def test_a_server_that_is_down_is_asked_seldom(world):
     world.expire(*tabs)
     before = world.asked()
     for tab in tabs:
-        tab.begin(
-            "(async () => { const end = performance.now() + 4000; while (performance.now() < end) await parallel(5); })()"
-        )
+        tab.begin("(async (end) => { while (performance.now() < end) await parallel(5); })(performance.now() + 4000)")
     for tab in tabs:
         tab.outcome()
     assert world.asked() - before <= 14

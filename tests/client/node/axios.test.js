@@ -108,6 +108,13 @@ test("a form with a file is repeated whole, with a boundary that fits", async ()
   }
 });
 
+test("a transformRequest of the caller's gets the data again, and not what it made of it", async () => {
+  const { instance } = await attached({ transformRequest: [(data) => JSON.stringify({ wrapped: data })] });
+  live.clear();
+  await instance.post("/api", "text");
+  assert.deepEqual([seen[0].body, seen[2].body], Array(2).fill('{"wrapped":"text"}'));
+});
+
 test("20 requests in parallel: one refresh", async () => {
   const { instance } = await attached();
   live.clear();

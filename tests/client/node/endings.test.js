@@ -14,7 +14,7 @@ const cut = (status) => {
 };
 const ANSWERS = {
   "a problem of ours": (status) => problem(status, "refresh_invalid"),
-  "another JSON": (status) => json(status, { code: "refresh_invalid", action: "login" }),
+  "another JSON": (status) => json(status, { action: "block", detail: "by the firewall" }),
   "a problem without a code": (status) => json(status, { title: "no" }, { "Content-Type": "application/problem+json" }),
   HTML: html,
   "a broken body": broken,
@@ -183,7 +183,8 @@ test("logout while a refresh is in flight whose fetch knows no signal: it stays 
   assert.deepEqual(world.events, [["signedout", { reason: "user" }]]);
 });
 
-test("logout while a refused refresh waits for its second attempt: there is none", async () => {
+test("logout while a refused refresh waits for its second attempt: there is none", async (t) => {
+  t.mock.method(Math, "random", () => 0.9);
   const world = new World();
   await world.login();
   world.routes["POST /auth/refresh"] = () => html(503);
@@ -359,6 +360,30 @@ test("body transport: a logout right after the start ends the session that was k
   await world.client().logout();
   assert.deepEqual([world.lines.at(-1), JSON.parse(world.calls.at(-1).body)], ["POST /auth/logout", { refresh_token: kept }]);
   assert.deepEqual(storage, {});
+});
+
+test("an asynchronous store: awaited before a new token is used; a logout meanwhile stays a logout", async () => {
+  const saving = [];
+  let slow = gate();
+  const storage = { saveTokens: () => saving.push({ ...storage }) && slow.opened };
+  const world = new World({ body: true, storage });
+  const login = world.auth.login({ username: "ann" });
+  await until(() => saving.length === 1);
+  assert.equal(world.auth.isAuthenticated(), false);
+  slow.open();
+  const { access_token, refresh_token } = await login;
+  assert.deepEqual([saving[0].accessToken, saving[0].refreshToken], [access_token, refresh_token]);
+  assert.equal(world.auth.isAuthenticated(), true);
+  slow = gate();
+  const refresh = world.auth.refresh().catch((error) => error);
+  await until(() => saving.length === 2);
+  const logout = world.auth.logout();
+  await until(() => saving.length === 3);
+  slow.open();
+  await Promise.all([refresh, logout]);
+  assert.equal(world.auth.isAuthenticated(), false);
+  assert.deepEqual([saving[2].accessToken, saving[2].refreshToken], [undefined, undefined]);
+  assert.equal(await world.auth.getAccessToken(), null);
 });
 
 test("a storage that cannot be written: the session goes on in memory", async () => {

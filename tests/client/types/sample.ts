@@ -19,7 +19,7 @@ import {
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_equal: Equal<A, B>): void {}
 
-const phone: TokenStorage = {};
+const phone: TokenStorage = { saveTokens: async () => {} };
 phone.accessToken = phone.refreshToken ?? "none";
 delete phone.accessToken;
 
@@ -56,7 +56,8 @@ export async function methods(): Promise<void> {
   const fresh: string | null = await auth.refresh();
   const there: boolean = await auth.restore();
   const known: boolean = auth.isAuthenticated();
-  const sent: string | null = await auth.tokenFor(new URL("/api", location.href));
+  const sent: string | null = await auth.getAccessToken(new URL("/api", location.href));
+  await auth.getAccessToken("https://api.example.com/x");
   const next: string | null = await auth.replacement(sent ?? "", undefined);
   await auth.logout();
   await auth.logout({ all: true });
@@ -84,11 +85,11 @@ export async function errors(): Promise<void> {
     await auth.login({});
   } catch (error) {
     if (error instanceof AuthError) {
-      const { status, code, retryAfter, temporary, message, title, action, error: name }: AuthError = error;
+      const { status, code, retryAfter, temporary, message, title, detail, action, error: name }: AuthError = error;
       const parts: [number, string | undefined, number, boolean, string] = [status, code, retryAfter, temporary, message];
       same<typeof action, Problem["action"] | undefined>(true);
       same<typeof name, string | null | undefined>(true);
-      console.log(parts, title?.length);
+      console.log(parts, title?.length, detail?.length);
     }
   }
 }
