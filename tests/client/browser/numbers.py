@@ -1,10 +1,13 @@
-"""What each case cost: refreshes answered, refreshes asked for, reuses, sessions that ended by themselves."""
+"""What each case cost: refreshes answered, asked for, taken for a theft, and sessions that ended by themselves.
+
+``at_the_end`` is how many refreshes were asked for when the token ended, without those of pages that were loaded.
+"""
 
 from collections.abc import Iterable, Iterator
 
 import pytest
 
-NAMES = ("refreshes", "asked", "reuse", "logouts")
+NAMES = ("at_the_end", "refreshes", "asked", "reuse", "logouts")
 
 
 def numbers_of(reports: Iterable[object]) -> dict[str, dict[str, int]]:

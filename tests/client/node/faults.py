@@ -78,7 +78,7 @@ IN_NODE = [
         r"\.\.\.config, headers, data \}",
         "...config, headers }",
         AXIOS,
-        "a form with",
+        "a transformRequest",
         "axios.js",
     ),
     Fault(
