@@ -33,13 +33,7 @@ def refused(world, device, post, *, cookie: bool, status: int):
     """Whatever ``post`` sends is refused, with the cookie or without; the session and its cookie stay."""
     before, number = device.cookies(), len(world.requests(AUTH))
     post()
-    request = until(
-        lambda: (
-            world.requests(AUTH)[number:]
-            and world.requests(AUTH)[number:][0]["status"]
-            and world.requests(AUTH)[number]
-        )
-    )
+    (request,) = until(lambda: [request for request in world.requests(AUTH)[number:] if request["status"]], "an answer")
     assert (request["cookie"], request["status"]) == (cookie, status)
     assert device.cookies() == before
     assert world.refreshes() == 0
