@@ -13,7 +13,7 @@ export interface AxiosLike {
 /**
  * Let an axios instance send the access token and repeat a request once that was answered 401. For what is sent where,
  * and what a 401 means, it asks the client. Bodies are sent again as they were before axios wrote them; a
- * `ReadableStream` is not.
+ * `ReadableStream` is not. Attach it last: an interceptor that is added later sees a repeated answer twice.
  *
  * @param instance of `axios.create()`, or `axios` itself
  * @returns what takes it off the instance again

@@ -7,7 +7,7 @@
  *
  * index.js is served as it is, so what it does is told here:
  *
- * - One refresh at a time in a page (`renew`), and one tab at a time (`inTurn`, a Web Lock around the POST). A tab waits
+ * - One refresh at a time in a page (`renew`), and one tab at a time (`alone`, a Web Lock around the POST). A tab waits
  *   5 s at most, then goes on without its turn: the issuer answers both. Who had to wait (20 ms or more) waits 50 ms
  *   longer: the token of the other tab is on its way by the `BroadcastChannel`. Only access tokens go over it.
  * - `era` is one stretch of a session: a logout, or somebody else's login, begins another (`drop`). What was asked for in
@@ -37,7 +37,7 @@ export interface AuthClientOptions {
    * Where the access token is kept besides memory. Default `memory`: nowhere. `localStorage`: as `accessToken`, where any
    * script of the page can read it, also one that was injected. Or an object of your own, as `sessionStorage`.
    */
-  storage?: "memory" | "localStorage" | TokenStorage;
+  storage?: "memory" | "localStorage" | Storage | TokenStorage;
   /** Seconds before its end that a token is renewed, a quarter of its lifetime at most. Default 30. */
   leeway?: number;
   /** Renew by a timer while the page is visible. Default true; otherwise with the next request. */
@@ -57,7 +57,7 @@ export interface TokenStorage {
   accessToken?: string;
   /** With the transport `body` only. */
   refreshToken?: string;
-  /** Called after both, and awaited before a new token is used: for a store that is asynchronous. */
+  /** Called after both, and awaited before a new token is used: for a store that is asynchronous. It must not reject. */
   saveTokens?(): unknown;
 }
 
@@ -94,7 +94,7 @@ export interface AuthEvents {
   signedout: { reason: SignedOutReason };
   /** A refresh did not succeed, and nobody is logged out for it. It is tried again, later each time. */
   refresherror: { error: AuthError };
-  /** The issuer wants the person to prove again who they are (RFC 9470). */
+  /** The issuer wants the person to prove again who they are (RFC 9470). It may come again until they have. */
   stepup: Problem | AuthError;
 }
 

@@ -2,7 +2,7 @@
 
 const page = globalThis.document;
 const now = () => performance.now();
-const pause = (time) => new Promise((done) => setTimeout(done, time));
+const rest = (time) => new Promise((done) => setTimeout(done, time));
 
 export class AuthError extends Error {
 	constructor(answer, problem) {
@@ -13,7 +13,7 @@ export class AuthError extends Error {
 	}
 }
 
-const problemOf = (answer) =>
+const explain = (answer) =>
 	/problem\+json/.test(answer?.headers.get("Content-Type")) ? answer.clone().json().catch(() => {}) : null;
 
 function sid(token) {
@@ -34,14 +34,14 @@ export function createAuthClient({
 	try {
 		local = page && localStorage;
 	} catch {}
-	const kept = storage === "localStorage" && local || Object(storage);
-	let channel = page && (cookie || kept === local) ? new BroadcastChannel(issuer) : null;
-	const gone = new AbortController();
+	const store = storage === "localStorage" && local || Object(storage);
+	let channel = page && (cookie || store === local) ? new BroadcastChannel(issuer) : null;
+	const closed = new AbortController();
 	const handlers = new Set();
 	let era = new AbortController();
 	let token = null, due = 0, after = 0, failures = 0, failure, flight, timer;
 
-	const hinted = () => cookie ? !local || local[issuer] : kept.refreshToken;
+	const alive = () => cookie ? !local || local[issuer] : store.refreshToken;
 	const emit = (type, detail) =>
 		handlers.forEach(([name, handler]) => name === type && queueMicrotask(() => handler(detail)));
 
@@ -60,22 +60,22 @@ export function createAuthClient({
 		token = accessToken;
 		due = now() + (expiresIn - Math.min(leeway, expiresIn / 4)) * 1000;
 		failures = after = 0;
-		check();
+		look();
 	}
 
-	async function adopt(answer, began = era) {
+	async function keep(answer, began = era) {
 		const accessToken = answer.access_token ?? answer.accessToken;
 		const expiresIn = answer.expires_in ?? answer.expiresIn;
 		const refreshToken = answer.refresh_token ?? answer.refreshToken;
 		if (!accessToken) return;
 		try {
-			kept.accessToken = accessToken;
-			if (refreshToken) kept.refreshToken = refreshToken;
+			if (refreshToken) store.refreshToken = refreshToken;
+			store.accessToken = accessToken;
 			local[issuer] = Date.now() / 1000 + expiresIn;
 		} catch {
 			local = null;
 		}
-		await kept.saveTokens?.();
+		await store.saveTokens?.();
 		if (era !== began) return;
 		channel?.postMessage([accessToken, expiresIn]);
 		hold(accessToken, expiresIn);
@@ -84,18 +84,18 @@ export function createAuthClient({
 
 	function end(reason) {
 		drop();
-		const known = token || local?.[issuer];
+		const had = token || local?.[issuer];
 		token = null;
-		delete kept.accessToken;
+		delete store.accessToken;
 		if (reason !== "other-tab") {
-			delete kept.refreshToken;
+			delete store.refreshToken;
 			delete (local ??= {})[issuer];
 			channel?.postMessage([]);
 		}
-		kept.saveTokens?.();
+		store.saveTokens?.();
 		emit("signedout", { reason });
 		const url = loginUrl?.call ? loginUrl(reason) : loginUrl;
-		if (page && known && url) location.replace(url);
+		if (page && had && url) location.replace(url);
 	}
 
 	async function post(path, content, headers) {
@@ -109,54 +109,51 @@ export function createAuthClient({
 			});
 			if (answer.ok) return await answer.json();
 		} catch {}
-		throw new AuthError(answer, await problemOf(answer));
+		throw new AuthError(answer, await explain(answer));
 	}
 
-	async function inTurn(work) {
-		const asked = now();
-		let begun;
+	async function alone(task) {
+		const start = now();
+		let got;
 		try {
 			return await navigator.locks.request(issuer, { signal: AbortSignal.timeout(5000) }, async () => {
-				begun = true;
-				if (now() > asked + 20) await pause(50);
-				return work();
+				got = true;
+				if (now() > start + 20) await rest(50);
+				return task();
 			});
 		} catch (error) {
-			if (begun) throw error;
-			return work();
+			if (got) throw error;
+			return task();
 		}
 	}
 
-	async function renewal(again) {
-		const began = era, used = token, wait = after - now();
+	async function attempt(again) {
+		const began = era, old = token, wait = after - now();
 		if (wait > 2000) throw failure;
-		if (wait > 0) await pause(wait);
+		if (wait > 0) await rest(wait);
 		try {
-			await inTurn(async () => {
-				if (token !== used) return;
-				const answer = await post("/refresh", { refresh_token: kept.refreshToken });
-				if (era === began && !await adopt(answer, began)) throw new AuthError();
+			await alone(async () => {
+				if (token !== old) return;
+				const answer = await post("/refresh", { refresh_token: store.refreshToken });
+				if (era === began && !await keep(answer, began)) throw new AuthError();
 			});
 		} catch (error) {
 			if (era !== began) return;
 			failure = error;
-			after = now() + 1000 * (error.retryAfter || Math.random() * Math.min(60, 2 ** failures++));
+			after = now() + 1000 * (Math.min(error.retryAfter, 1e6) || Math.random() * Math.min(60, 2 ** failures++));
 			if (error.action === "step_up") emit("stepup", error);
 			else if (!error.temporary && error.status < 404) return end("expired");
-			else {
-				emit("refresherror", { error });
-				if (again && error.temporary) return renewal();
-				check();
-			}
+			else emit("refresherror", { error });
+			if (again && error.temporary) return attempt();
 			throw error;
 		}
 	}
 
-	const renew = () => flight ??= renewal(true).finally(() => flight = null);
+	const renew = () => flight ??= attempt(true).finally(() => flight = look());
 
-	function check() {
+	function look() {
 		clearTimeout(timer);
-		if (autoRefresh && (token || hinted()) && !page?.hidden) {
+		if (autoRefresh && (token || alive()) && !page?.hidden) {
 			timer = setTimeout(() => getAccessToken().catch(() => {}), Math.max(due, after, now()) - now() + 99);
 			timer.unref?.();
 		}
@@ -165,23 +162,23 @@ export function createAuthClient({
 	async function getAccessToken(url = base) {
 		if (![base.origin, ...allowedOrigins].includes(new URL(url, here).origin)) return null;
 		const expiresIn = local?.[issuer] - Date.now() / 1000;
-		if (!token && kept.accessToken && expiresIn > 0) hold(kept.accessToken, expiresIn);
+		if (!token && store.accessToken && expiresIn > 0) hold(store.accessToken, expiresIn);
 		try {
-			if (token ? due < now() : hinted()) await renew();
+			if (token ? due < now() : alive()) await renew();
 		} catch (error) {
 			if (!token) throw error;
 		}
 		return token;
 	}
 
-	async function replacement(used, problem) {
+	async function replacement(old, problem) {
 		const action = problem?.action ?? "refresh";
-		if (token === used) {
+		if (token === old) {
 			if (action === "refresh") await renew();
-			if (problem?.code === "token_revoked") end("expired");
+			if (problem?.code === "token_revoked" && !flight) end("expired");
 			if (action === "step_up") emit("stepup", problem);
 		}
-		return token === used || sid(token) !== sid(used) ? null : token;
+		return token === old || sid(token) !== sid(old) ? null : token;
 	}
 
 	async function fetchWithAuth(input, init = {}) {
@@ -191,30 +188,30 @@ export function createAuthClient({
 			if (accessToken) headers.set("Authorization", `Bearer ${accessToken}`);
 			return fetch(input.clone?.() ?? url, { ...init, headers });
 		};
-		const used = headers.has("Authorization") ? null : await getAccessToken(url);
-		const answer = await send(used);
-		if (!used || answer.status !== 401 || init.body?.getReader) return answer;
-		const next = await replacement(used, await problemOf(answer));
-		return next ? send(next) : answer;
+		const old = headers.has("Authorization") ? null : await getAccessToken(url);
+		const answer = await send(old);
+		if (!old || answer.status !== 401 || init.body?.getReader) return answer;
+		const newer = await replacement(old, await explain(answer));
+		return newer ? send(newer) : answer;
 	}
 
 	const enter = (path) => async (content) => {
 		await flight?.catch(() => {});
-		const answer = await inTurn(() => post(path, content));
+		const answer = await alone(() => post(path, content));
 		drop();
-		await adopt(answer);
+		await keep(answer);
 		return answer;
 	};
 
 	if (channel) channel.onmessage = ({ data: [accessToken, expiresIn] }) => {
 		if (accessToken) hold(accessToken, expiresIn);
-		else if (token) end("other-tab");
+		else token ? end("other-tab") : drop();
 	};
-	if (page) for (const type of ["visibilitychange", "pageshow", "online"]) addEventListener(type, () => {
+	if (page) ["visibilitychange", "pageshow", "online"].forEach((type) => addEventListener(type, () => {
 		after = 0;
-		if (token && !hinted()) end("other-tab");
-		check();
-	}, gone);
+		if (token && !alive()) end("other-tab");
+		look();
+	}, closed));
 
 	return {
 		fetchWithAuth, fetch: fetchWithAuth, getAccessToken, replacement,
@@ -230,12 +227,13 @@ export function createAuthClient({
 		async logout({ all } = {}) {
 			drop();
 			const headers = token && { Authorization: `Bearer ${token}` };
-			await post("/logout", { all, refresh_token: kept.refreshToken }, headers).finally(check);
+			flight = post("/logout", { all, refresh_token: store.refreshToken }, headers).finally(() => flight = look());
+			await flight;
 			end("user");
 		},
 		async deleteAccount() {
 			const answer = await fetchWithAuth(`${issuer}/account`, { method: "DELETE" });
-			if (!answer.ok) throw new AuthError(answer, await problemOf(answer));
+			if (!answer.ok) throw new AuthError(answer, await explain(answer));
 			end("deleted");
 		},
 		on(...entry) {
@@ -244,8 +242,8 @@ export function createAuthClient({
 		},
 		dispose() {
 			autoRefresh = false;
-			check();
-			gone.abort();
+			look();
+			closed.abort();
 			channel &&= channel.close();
 		},
 	};

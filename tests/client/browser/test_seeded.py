@@ -35,7 +35,21 @@ IN_A_BROWSER = [
         "test_tabs.py",
         "a_login_reaches",
     ),
-    Fault("strangers ask", r"const hinted = \(\) => [^;]*;", "const hinted = () => true;", "test_flow.py", "anonymous"),
+    Fault(
+        "a tab that takes up the session is not told",
+        r'token \? end\("other-tab"\) : drop\(\);',
+        'if (token) end("other-tab");',
+        "test_tabs.py",
+        "another_tab_is_taking_up",
+    ),
+    Fault(
+        "the timer ends with a long wait",
+        r"finally\(\(\) => flight = look\(\)\);\n\n",
+        "finally(() => flight = null);\n\n",
+        "test_interruptions.py",
+        "how_long_to_wait",
+    ),
+    Fault("strangers ask", r"const alive = \(\) => [^;]*;", "const alive = () => true;", "test_flow.py", "anonymous"),
     Fault("refreshed in the background", r"!page\?\.hidden", "true", "test_tabs.py", "in_the_background"),
 ]
 

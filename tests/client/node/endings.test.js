@@ -197,6 +197,23 @@ test("logout while a refused refresh waits for its second attempt: there is none
   assert.deepEqual(world.named("signedout"), [{ reason: "user" }]);
 });
 
+test("a logout is the person's own, also to a request that is refused meanwhile", async () => {
+  const world = new World();
+  await world.login();
+  const slow = gate();
+  world.routes["POST /auth/logout"] = async () => {
+    await slow.opened;
+    return json(200, { status: "logged_out" });
+  };
+  world.routes["GET /api"] = () => problem(401, "token_revoked");
+  const logout = world.auth.logout();
+  assert.equal((await world.auth.fetch("/api")).status, 401);
+  assert.deepEqual(world.named("signedout"), []);
+  slow.open();
+  await logout;
+  assert.deepEqual(world.named("signedout"), [{ reason: "user" }]);
+});
+
 test("login while a refresh is in flight: the login holds", async () => {
   const world = new World();
   await world.login("ann");
