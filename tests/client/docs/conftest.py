@@ -2,12 +2,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.client.node import running
 
 ROOT = Path(__file__).parents[3]
 CLIENT = ROOT / "jwt_refresh_middleware" / "client"
@@ -46,16 +47,13 @@ def missing(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    path = shutil.which("node")
-    if path is None:
-        missing("Node")
-    return path
+    return running.node()
 
 
 @pytest.fixture(scope="session")
 def axios() -> Path:
     if not (NODE_MODULES / "axios" / "package.json").is_file():
-        missing("axios (npm install in tests/client)")
+        missing("axios (npm ci --prefix tests/client)")
     return NODE_MODULES
 
 

@@ -5,14 +5,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
+import playwright
 import pytest
 
 HERE = Path(__file__).parent
 CLIENT = Path(os.environ.get("CLIENT_FOLDER", HERE.parents[2] / "jwt_refresh_middleware" / "client"))
 MODULES = HERE.parent / "node_modules"
 NEEDS_MODULES = {"axios.test.js"}
+OLDEST = (20, 11)
 
 
 def absent(reason: str) -> None:
@@ -22,15 +25,23 @@ def absent(reason: str) -> None:
     pytest.skip(reason)
 
 
+@cache
 def node() -> str:
-    """The program; the one that the browser's driver comes with where there is no other."""
-    if found := shutil.which("node"):
-        return found
-    playwright = pytest.importorskip("playwright")
+    """The program; the one that the browser's driver comes with where there is none, or one that is too old."""
     bundled = Path(playwright.__file__).parent / "driver" / "node"
-    if not bundled.exists():
-        absent("Node is not installed")
-    return str(bundled)
+    for path in (shutil.which("node"), bundled):
+        if path and _version(path) >= OLDEST:
+            return str(path)
+    absent(f"Node {OLDEST[0]}.{OLDEST[1]} or newer is not installed")
+    raise AssertionError
+
+
+def _version(path: str | Path) -> tuple[int, ...]:
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
+    except OSError:
+        return ()
+    return tuple(int(number) for number in re.findall(r"\d+", said))
 
 
 def need_modules() -> None:
