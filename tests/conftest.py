@@ -8,6 +8,7 @@ import pytest
 
 from jwt_refresh_middleware import SessionStore
 
+from .example.serving import chromium_path
 from .kinds import Servers, make_store
 
 
@@ -26,6 +27,17 @@ async def store(kind: str, servers: Servers) -> AsyncIterator[SessionStore]:
     made = make_store(kind, servers.url(kind), secrets.token_hex(4))
     yield made
     await made.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program; a test that needs a browser is skipped without it, which in CI is a failure."""
+    path = chromium_path()
+    if path is None and os.environ.get("CI"):
+        pytest.fail("Chromium is not installed")
+    if path is None:
+        pytest.skip("Chromium is not installed")
+    return path
 
 
 @pytest.hookimpl(trylast=True)

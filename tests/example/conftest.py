@@ -1,20 +1,9 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.example.serving import BROWSER_ARGUMENTS, chromium_path, serving
-
-
-@pytest.fixture
-def chromium() -> str:
-    path = chromium_path()
-    if path is None and os.environ.get("CI"):
-        pytest.fail("Chromium is not installed")
-    if path is None:
-        pytest.skip("Chromium is not installed")
-    return path
+from tests.example.serving import BROWSER_ARGUMENTS, serving
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Chromium, a server, and the numbers of each case as lines at the end."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,17 +8,7 @@ import pytest
 from tests.client.browser.device import World
 from tests.client.browser.numbers import lines_of
 from tests.client.browser.serving import Server
-from tests.example.serving import BROWSER_ARGUMENTS, chromium_path
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    path = chromium_path()
-    if path is None and os.environ.get("CI"):
-        pytest.fail("Chromium is not installed")
-    if path is None:
-        pytest.skip("Chromium is not installed")
-    return path
+from tests.example.serving import BROWSER_ARGUMENTS
 
 
 @pytest.fixture(scope="module")

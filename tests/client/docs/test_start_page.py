@@ -12,9 +12,9 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, MemoryStore
-from tests.example.serving import BROWSER_ARGUMENTS, chromium_path
+from tests.example.serving import BROWSER_ARGUMENTS
 
-from .conftest import PAGE, missing
+from .conftest import PAGE
 
 START = re.search(r"^```html\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)[1]
 MARKUP, SCRIPT = re.fullmatch(r'(.*)<script type="module">\n(.*)</script>\n', START, re.S).groups()
@@ -59,14 +59,11 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def page():
-    path = chromium_path()
-    if path is None:
-        missing("Chromium")
+def page(chromium):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, headless=True, args=BROWSER_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=BROWSER_ARGUMENTS)
         yield browser.new_page()
         browser.close()
 
