@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 from .base import Advance
+from .sql_connections import give_up
 from .sql_statements import Outcome
 
 _MOST = 256
@@ -122,7 +123,7 @@ class Batches:
         if batch is not None:
             batch.interested -= 1
             if not batch.interested and batch.task is not None and not batch.task.done():
-                batch.task.cancel()
+                give_up(batch.task)
                 self._release(batch)
 
     def _release(self, batch: _Batch) -> None:

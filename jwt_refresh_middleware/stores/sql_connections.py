@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from enum import Enum, auto
 from typing import Any, TypeVar
 
@@ -60,11 +61,11 @@ def _places(pool: Pool) -> int:
     return (pool.size() if isinstance(pool, QueuePool) else 0) or _PLACES
 
 
-def _give_up(task: asyncio.Task[Any]) -> None:
+def give_up(task: asyncio.Task[Any]) -> None:
     """Cancel ``task`` until it has noticed: a driver that is just connecting may swallow it once."""
     if not task.done():
         task.cancel()
-        task.get_loop().call_later(_NUDGE, _give_up, task)
+        task.get_loop().call_later(_NUDGE, give_up, task)
 
 
 class Connections:
@@ -97,7 +98,7 @@ class Connections:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if self._over_network:
-                _give_up(task)
+                give_up(task)
             raise
 
     def start(self, doing: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -128,7 +129,7 @@ class Connections:
         if self._tasks and self._loop is asyncio.get_running_loop():
             _, late = await asyncio.wait(self._tasks, timeout=_LAST_WORDS)
             for task in late:
-                _give_up(task)
+                give_up(task)
             if late:
                 await asyncio.wait(late, timeout=_LAST_WORDS)
 
@@ -136,7 +137,7 @@ class Connections:
         """The same as :meth:`run`, in the task of whoever asks."""
         repeated = False
         for attempt in range(_ATTEMPTS):
-            async with self._places, self._engine.connect() as connection:
+            async with self._lent() as connection:
                 try:
                     answer = await work(connection, repeated)
                     if connection.in_transaction():  # it has read; a connection that breaks now is seen to as any other
@@ -154,3 +155,42 @@ class Connections:
             if fault is Fault.CONFLICT:
                 await asyncio.sleep(_PAUSE * attempt * random.random())  # noqa: S311  spreads, hides nothing
         raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[AsyncConnection]:
+        """A connection of the pool, and one of the places.
+
+        Making a new one is not given up with whoever asks for it: behind an outage everybody has waited for long, and
+        leaves before a connection is made. None would ever be.
+        """
+        places = self._places
+        await places.acquire()
+        connecting = self.start(self._connect())
+        try:
+            connection = await asyncio.shield(connecting)
+        except asyncio.CancelledError:
+            keeping = self.start(self._keep(connecting, places))
+            keeping.get_loop().call_later(_NUDGE, give_up, keeping)
+            raise
+        except BaseException:
+            places.release()
+            raise
+        try:
+            yield connection
+        finally:
+            try:
+                # Asks the server as well, by the pool's rollback. "async with" would let nobody cancel that, and wait
+                # for ever if the server falls silent just now.
+                await connection.close()
+            finally:
+                places.release()
+
+    async def _connect(self) -> AsyncConnection:
+        return await self._engine.connect()
+
+    async def _keep(self, connecting: asyncio.Task[AsyncConnection], places: asyncio.Semaphore) -> None:
+        """Put what was made for somebody who has left into the pool, for the next."""
+        try:
+            await (await connecting).close()
+        finally:
+            places.release()

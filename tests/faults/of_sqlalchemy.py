@@ -136,7 +136,7 @@ FAULTS = (
     Fault(
         name="sql-cancels-once",
         file="stores/sql_connections.py",
-        old="        task.get_loop().call_later(_NUDGE, _give_up, task)\n",
+        old="        task.get_loop().call_later(_NUDGE, give_up, task)\n",
         new="",
         tests=("tests/stores/test_sqlalchemy.py::test_a_driver_that_swallows_a_cancellation_is_told_again",),
     ),

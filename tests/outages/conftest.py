@@ -17,7 +17,7 @@ _KINDS: dict[str, Callable[[], DatabaseServer]] = {
     "redis": Redis,
     "postgresql": Postgres,
     # As the documentation says: who has vanished in the middle of a rotation holds the lock of its row for so long.
-    "mariadb": lambda: MariaDB("--idle-write-transaction-timeout=2"),
+    "mariadb": lambda: MariaDB("--idle-transaction-timeout=2"),
 }
 _MORE_FILES = 5
 """How many descriptors a test may leave open: those that are opened once for all."""
