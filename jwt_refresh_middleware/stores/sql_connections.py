@@ -126,12 +126,19 @@ class Connections:
 
     async def finish(self) -> None:
         """Wait for everything that was started in this event loop; not for ever, if a server does not answer."""
-        if self._tasks and self._loop is asyncio.get_running_loop():
-            _, late = await asyncio.wait(self._tasks, timeout=_LAST_WORDS)
-            for task in late:
+        if self._loop is asyncio.get_running_loop():
+            await self._all_done(_LAST_WORDS)
+            for task in [*self._tasks]:
                 give_up(task)
-            if late:
-                await asyncio.wait(late, timeout=_LAST_WORDS)
+            await self._all_done(_LAST_WORDS)
+
+    async def _all_done(self, seconds: float) -> None:
+        """Wait for all tasks, also those that others leave behind when they end."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while self._tasks and (left := end - loop.time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+            await asyncio.sleep(0)  # so that they are taken out
 
     async def attempt(self, work: Work[T]) -> T:
         """The same as :meth:`run`, in the task of whoever asks."""
@@ -191,6 +198,12 @@ class Connections:
     async def _keep(self, connecting: asyncio.Task[AsyncConnection], places: asyncio.Semaphore) -> None:
         """Put what was made for somebody who has left into the pool, for the next."""
         try:
-            await (await connecting).close()
+            try:
+                connection = await connecting
+            except asyncio.CancelledError:
+                if connecting.cancelled():
+                    raise
+                connection = connecting.result()  # made just now, all the same
+            await connection.close()
         finally:
             places.release()

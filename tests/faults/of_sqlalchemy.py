@@ -141,6 +141,29 @@ FAULTS = (
         tests=("tests/stores/test_sqlalchemy.py::test_a_driver_that_swallows_a_cancellation_is_told_again",),
     ),
     Fault(
+        name="sql-cannot-stop-giving-a-connection-back",
+        file="stores/sql_connections.py",
+        old="                await connection.close()\n            finally:",
+        new="                await asyncio.shield(connection.close())\n            finally:",
+        tests=(
+            "tests/stores/test_sqlalchemy.py::test_a_connection_is_given_back_also_if_the_server_falls_silent_just_then",
+        ),
+    ),
+    Fault(
+        name="sql-gives-up-a-connection-that-is-being-made",
+        file="stores/sql_connections.py",
+        old="            keeping.get_loop().call_later(_NUDGE, give_up, keeping)\n",
+        new="            keeping.get_loop().call_soon(give_up, keeping)\n",
+        tests=("tests/stores/test_sqlalchemy.py::test_a_connection_that_is_being_made_is_for_the_next_one",),
+    ),
+    Fault(
+        name="sql-waits-for-a-connection-for-ever",
+        file="stores/sql_connections.py",
+        old="            keeping.get_loop().call_later(_NUDGE, give_up, keeping)\n",
+        new="",
+        tests=("tests/stores/test_sqlalchemy.py::test_a_connection_that_is_being_made_is_for_the_next_one",),
+    ),
+    Fault(
         name="sql-is-closed-before-it-is-open",
         file="stores/sqlalchemy.py",
         old="        await self._opening.finish()\n",

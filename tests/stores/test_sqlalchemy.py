@@ -761,6 +761,67 @@ async def test_a_driver_that_swallows_a_cancellation_is_told_again(
         await eventually(given_back, 5)
 
 
+@asynccontextmanager
+async def by_a_cable(kind: str, servers: Servers, tmp_path: Path, name: str) -> AsyncIterator[tuple[Any, Proxy]]:
+    """A store whose server may fall silent, and the line to it; there is one connection for all."""
+    url = url_of(kind, servers, tmp_path)
+    port = urlsplit(url).port
+    assert port is not None
+    async with Proxy(port) as line, a_store(url.replace(f":{port}", f":{line.port}"), name, pool_size=1) as store:
+        yield store, line
+
+
+@pytest.mark.parametrize("kind", ["asyncmy", "aiomysql"])
+async def test_a_connection_is_given_back_also_if_the_server_falls_silent_just_then(
+    kind: str, servers: Servers, tmp_path: Path, name: str
+) -> None:
+    """The pool's rollback is one more round trip, of which nobody knows who asked."""
+    async with by_a_cable(kind, servers, tmp_path, name) as (store, line):
+
+        async def its_last_words(db: AsyncConnection, repeated: bool) -> None:
+            await db.rollback()
+            line.deaf = True
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(store._connections.run(its_last_words), 0.2)
+
+        async def given_back() -> bool:
+            return bool(store.engine.pool.checkedout() == 0)
+
+        await eventually(given_back, 5)
+        line.deaf = False
+        assert await store.get("x") is None
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "asyncmy", "aiomysql"])
+async def test_a_connection_that_is_being_made_is_for_the_next_one(
+    kind: str, servers: Servers, tmp_path: Path, name: str
+) -> None:
+    """Otherwise a crowd that has waited for long, and leaves soon, would never have a connection again."""
+    async with by_a_cable(kind, servers, tmp_path, name) as (store, line):
+        await store.engine.dispose()
+        line.delay = 0.02
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(store.get("x"), 0.01)
+
+        async def made() -> bool:
+            return bool(store.engine.pool.checkedin() == 1)
+
+        await eventually(made, 5)
+        line.delay = 0.0
+        await store.engine.dispose()
+        line.deaf = True
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(store.get("x"), 0.01)
+
+        async def given_up() -> bool:
+            return bool(store.engine.pool.checkedout() == 0)
+
+        await eventually(given_up, 5)
+        line.deaf = False
+        assert await store.get("x") is None
+
+
 async def test_a_batch_that_fails_tells_everybody_in_it(postgresql: str, name: str) -> None:
     async with a_store(postgresql, name) as store:
         await add_many(store, [a_session(number) for number in range(5)])
