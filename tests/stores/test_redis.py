@@ -274,13 +274,13 @@ async def test_purging_forgets_the_end_of_what_is_gone(store: RedisStore, client
 async def test_every_script_stays_in_one_slot(prefix: str) -> None:
     keys = Keys(prefix)
     tags = set()
-    for number in range(2000):
+    for number in range(8000):
         ident = secrets.token_urlsafe(16)
         tag = re.findall(r"\{(..)\}", keys.session(ident))
         assert tag == re.findall(r"\{(..)\}", keys.feed(ident))
         tags.add(tag[0])
         assert "{" not in keys.subject(f"user-{number}")
-    assert len(tags) == 256, "and they are spread over all of them"
+    assert len(tags) == 256, "and they are spread over all of them: with so many, one is missing once in 10^11 runs"
 
 
 @pytest.mark.parametrize("prefix", ["{app}:", "app}:", "a{"])
