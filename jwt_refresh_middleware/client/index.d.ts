@@ -18,6 +18,8 @@
  *   be of one session (`sid`, read from the token to notice a change, not to trust it).
  * - A session ends when the issuer says so: 400, 401 or 403 with a problem of the middleware (RFC 9457). After anything
  *   else the refresh is tried once more, then later each time: `Retry-After`, or up to 1, 2, 4 … 60 s at random.
+ * - `limit` is handed on where nobody needs it, so that it lives until the answer was read: Node collects a signal of
+ *   `AbortSignal.timeout` that only `AbortSignal.any` knows of, and it never fires.
  * - `localStorage` has, under the issuer's URL, when the last token ends: no secret, but a sign that there is a session.
  *   Without it the issuer is not asked, so strangers cause no 401; if it disappears, another tab has logged out.
  */

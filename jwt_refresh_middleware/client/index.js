@@ -99,17 +99,17 @@ export function createAuthClient({
 	}
 
 	async function post(path, content, headers) {
-		let answer;
+		let answer, limit;
 		try {
 			answer = await fetch(issuer + path, {
 				method: "POST", keepalive: true, body: JSON.stringify(content),
-				signal: AbortSignal.any?.([era.signal, AbortSignal.timeout(timeout * 1000)]),
+				signal: AbortSignal.any?.([era.signal, limit = AbortSignal.timeout(timeout * 1000)]),
 				credentials: cookie ? "include" : "omit",
 				headers: { "Content-Type": "application/json", ...(cookie || { "X-Token-Transport": transport }), ...headers },
 			});
 			if (answer.ok) return await answer.json();
 		} catch {}
-		throw new AuthError(answer, await explain(answer));
+		throw new AuthError(answer, await explain(answer), limit);
 	}
 
 	async function alone(task) {

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import { contentOf, gate, json, problem, tick, until, World } from "./support.js";
 
@@ -139,6 +141,20 @@ test("a refusal whose body never ends is given up as well", async () => {
   const outcome = await Promise.race([world.auth.refresh().catch((error) => error), tick(5000)]);
   assert.ok(outcome instanceof Error, "still waiting after 5 s");
   assert.deepEqual(world.named("signedout"), []);
+});
+
+test("the timeout is not collected as garbage", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc");
+  const world = new World({ timeout: 0.3 });
+  await world.login();
+  world.routes["POST /auth/refresh"] = ({ init }) => new Promise((_, fail) => init.signal.addEventListener("abort", () => fail(init.signal.reason)));
+  const refresh = world.auth.refresh().catch((error) => error);
+  await tick(50);
+  collect();
+  const outcome = await Promise.race([refresh, tick(5000)]);
+  assert.ok(outcome instanceof Error, "still waiting after 5 s");
+  assert.deepEqual([outcome.status, outcome.temporary], [0, true]);
 });
 
 test("logout while a refresh is in flight: it stays a logout", async () => {

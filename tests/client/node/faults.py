@@ -73,6 +73,7 @@ IN_NODE = [
     Fault("renewed at the very end", r"expiresIn - Math\.min\([^)]*\)", "expiresIn", ENDINGS, "29 s before"),
     Fault("a logout that was an end", r" && !flight\) end", ") end", ENDINGS, "a logout is the person's own"),
     Fault("no timeout", r"AbortSignal\.timeout\(timeout \* 1000\)", "era.signal", ENDINGS, "an issuer that never"),
+    Fault("a timeout that is collected", r"limit = AbortSignal", "AbortSignal", ENDINGS, "the timeout is not"),
     Fault("no second attempt", r"attempt\(true\)", "attempt()", ENDINGS, "one failure is mended"),
     Fault(
         "sent as it was written",
