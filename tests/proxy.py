@@ -3,8 +3,21 @@
 import asyncio
 from contextlib import suppress
 from typing import Self
+from urllib.parse import urlsplit
 
 _CHUNK = 262_144
+
+
+def port_of(url: str) -> int:
+    """The port that ``url`` names."""
+    port = urlsplit(url).port
+    assert port is not None
+    return port
+
+
+def at_port(url: str, port: int) -> str:
+    """The same place by another port: that of a proxy."""
+    return url.replace(f":{port_of(url)}", f":{port}")
 
 
 class Gate:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -20,17 +19,6 @@ from ..proxy import Proxy
 from ..rotation.support import SECRET, Listener
 from ..web.asgi import LifespanRun
 from .crowd import CLIENTS, Crowd, until
-
-
-def port_of(url: str) -> int:
-    port = urlsplit(url).port
-    assert port is not None
-    return port
-
-
-def at_port(url: str, port: int) -> str:
-    """The same place by another port: that of a proxy."""
-    return url.replace(f":{port_of(url)}", f":{port}")
 
 
 def make_issuer(store: SessionStore, listener: Listener | None = None, *, timeout: float = 0.5) -> Issuer:

@@ -12,10 +12,11 @@ from jwt_refresh_middleware.errors import StoreUnavailable
 from jwt_refresh_middleware.stores.redis import RedisStore
 
 from ..kinds import make_store
+from ..proxy import at_port
 from ..web.asgi import LifespanRun
 from .conftest import OwnServers
 from .crowd import SLACK, Client, Monitor, now, patiently, until
-from .stage import Cable, Service, at_port, make_app, make_issuer, service
+from .stage import Cable, Service, make_app, make_issuer, service
 from .standbys import REPLICAS
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

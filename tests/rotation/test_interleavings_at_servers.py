@@ -15,14 +15,13 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from jwt_refresh_middleware import Issuer, TokenPair
 
 from ..kinds import Servers, make_store
-from ..proxy import Gate, Proxy
+from ..proxy import Gate, Proxy, at_port, port_of
 from .support import Clock, Listener, make_issuer
 from .test_interleavings import ENDING, PAIRS, Scene, nothing_lives, one_successor_lives
 
@@ -92,11 +91,9 @@ async def test_two_processes_in_every_order(
     if reason := Servers.missing(kind):
         pytest.skip(reason)
     url, namespace, played, rng = servers.url(kind), secrets.token_hex(4), 0, random.Random(after)
-    port = urlsplit(url).port
-    assert port is not None
     async with AsyncExitStack() as stack:
-        proxies = [await stack.enter_async_context(Proxy(port)) for _ in range(2)]
-        places = [url.replace(f":{port}", f":{proxy.port}") for proxy in proxies]
+        proxies = [await stack.enter_async_context(Proxy(port_of(url))) for _ in range(2)]
+        places = [at_port(url, proxy.port) for proxy in proxies]
         stores = [make_store(kind, place, namespace) for place in places]
         issuers = [await stack.enter_async_context(make_issuer(store, clock, listener)) for store in stores]
         two = Two(issuers, proxies)

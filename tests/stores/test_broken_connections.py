@@ -2,7 +2,6 @@
 
 import secrets
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,7 +11,7 @@ from jwt_refresh_middleware.testing import Clock
 from jwt_refresh_middleware.testing.faults import live_a_life
 
 from ..kinds import Servers, make_store
-from ..proxy import Proxy
+from ..proxy import Proxy, at_port, port_of
 
 SECRET = "a secret of the tests, and certainly more than thirty-two bytes"
 NEVER = timedelta(days=1)
@@ -24,15 +23,13 @@ async def test_a_connection_cut_at_any_message_costs_nobody_a_session(kind: str,
     if reason := Servers.missing(kind):
         pytest.skip(reason)
     url = servers.url(kind)
-    port = urlsplit(url).port
-    assert port is not None
     namespace, names = secrets.token_hex(4), []
 
     async def note(event: Event) -> None:
         names.append(event.name)
 
-    async with Proxy(port) as proxy:
-        store = make_store(kind, url.replace(f":{port}", f":{proxy.port}"), namespace)
+    async with Proxy(port_of(url)) as proxy:
+        store = make_store(kind, at_port(url, proxy.port), namespace)
         await store.open()
         cuts, cut_at = 0, 1
         while True:

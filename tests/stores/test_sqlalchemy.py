@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, String, Table, event, insert, inspect, select, text
@@ -24,7 +23,7 @@ from jwt_refresh_middleware.stores.sqlalchemy import SQLAlchemyStore, sessions_t
 from jwt_refresh_middleware.testing import NOW, StoreSuite, a_session, a_step
 
 from ..kinds import Servers
-from ..proxy import Proxy
+from ..proxy import Proxy, at_port, port_of
 from ..servers import MariaDB, Postgres
 
 KINDS = ("postgresql", "asyncmy", "aiomysql", "sqlite")
@@ -75,6 +74,13 @@ async def a_store(url: str, name: str, **options: Any) -> AsyncIterator[SQLAlche
     assert borrowed == 0
 
 
+@asynccontextmanager
+async def by_a_cable(url: str, name: str) -> AsyncIterator[tuple[SQLAlchemyStore, Proxy]]:
+    """A store whose server may fall silent, and the line to it; there is one connection for all."""
+    async with Proxy(port_of(url)) as line, a_store(at_port(url, line.port), name, pool_size=1) as store:
+        yield store, line
+
+
 @pytest.fixture
 async def store(url: str, name: str) -> AsyncIterator[SQLAlchemyStore]:
     async with a_store(url, name) as store:
@@ -97,6 +103,15 @@ async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 20) 
     while not await holds():
         assert time.monotonic() < end, "it never did"
         await asyncio.sleep(0.05)
+
+
+async def nothing_is_lent(store: SQLAlchemyStore) -> None:
+    """Wait until every connection of the pool is back in it, or closed."""
+
+    async def all_are_back() -> bool:
+        return store.engine.pool.checkedout() == 0  # type: ignore[attr-defined, no-any-return]
+
+    await eventually(all_are_back, 5)
 
 
 class TestSQLAlchemyStore(StoreSuite):
@@ -383,31 +398,27 @@ async def test_purging_waits_for_nobody(postgresql: str, name: str) -> None:
 
 
 async def test_a_rotation_is_one_round_trip(postgresql: str, name: str) -> None:
-    port = urlsplit(postgresql).port
-    assert port is not None
-    async with Proxy(port) as proxy:
-        url = postgresql.replace(f":{port}", f":{proxy.port}")
-        async with a_store(url, name, pool_size=1) as store:
-            await store.add(a_session())
-            counts = []
-            for generation in range(5):
-                proxy.count_from_here()
-                assert (await store.advance(a_step(a_session(generation=generation))))[0] is True
-                counts.append(proxy.chunks)
-            assert counts[1:] == [1] * 4
-            proxy.count_from_here()
-            step = a_step(a_session(generation=9))
-            outcomes = [await store.advance(step), await store.advance(step)]
-            assert [won for won, _ in outcomes] == [False, False]
-            proxy.count_from_here()
-            await store.advance(step)
-            assert proxy.chunks == 2, "that it was not, and what it is"
-            for work in (store.revocations(0), store.sessions("user-0", now=NOW), store.get("x")):
-                await work
-            for work in (store.revocations(0), store.sessions("user-0", now=NOW), store.get("x")):
-                proxy.count_from_here()
-                await work
-                assert proxy.chunks == 1
+    async with by_a_cable(postgresql, name) as (store, line):
+        await store.add(a_session())
+        counts = []
+        for generation in range(5):
+            line.count_from_here()
+            assert (await store.advance(a_step(a_session(generation=generation))))[0] is True
+            counts.append(line.chunks)
+        assert counts[1:] == [1] * 4
+        line.count_from_here()
+        step = a_step(a_session(generation=9))
+        outcomes = [await store.advance(step), await store.advance(step)]
+        assert [won for won, _ in outcomes] == [False, False]
+        line.count_from_here()
+        await store.advance(step)
+        assert line.chunks == 2, "that it was not, and what it is"
+        for work in (store.revocations(0), store.sessions("user-0", now=NOW), store.get("x")):
+            await work
+        for work in (store.revocations(0), store.sessions("user-0", now=NOW), store.get("x")):
+            line.count_from_here()
+            await work
+            assert line.chunks == 1
 
 
 async def test_rotations_that_wait_share_a_statement(postgresql: str, name: str) -> None:
@@ -754,21 +765,7 @@ async def test_a_driver_that_swallows_a_cancellation_is_told_again(
         task.cancel()
         await asyncio.wait([task])
         await asyncio.wait_for(swallowed.wait(), 5)
-
-        async def given_back() -> bool:
-            return store.engine.pool.checkedout() == 0  # type: ignore[attr-defined, no-any-return]
-
-        await eventually(given_back, 5)
-
-
-@asynccontextmanager
-async def by_a_cable(kind: str, servers: Servers, tmp_path: Path, name: str) -> AsyncIterator[tuple[Any, Proxy]]:
-    """A store whose server may fall silent, and the line to it; there is one connection for all."""
-    url = url_of(kind, servers, tmp_path)
-    port = urlsplit(url).port
-    assert port is not None
-    async with Proxy(port) as line, a_store(url.replace(f":{port}", f":{line.port}"), name, pool_size=1) as store:
-        yield store, line
+        await nothing_is_lent(store)
 
 
 @pytest.mark.parametrize("kind", ["asyncmy", "aiomysql"])
@@ -776,7 +773,7 @@ async def test_a_connection_is_given_back_also_if_the_server_falls_silent_just_t
     kind: str, servers: Servers, tmp_path: Path, name: str
 ) -> None:
     """The pool's rollback is one more round trip, of which nobody knows who asked."""
-    async with by_a_cable(kind, servers, tmp_path, name) as (store, line):
+    async with by_a_cable(url_of(kind, servers, tmp_path), name) as (store, line):
 
         async def its_last_words(db: AsyncConnection, repeated: bool) -> None:
             await db.rollback()
@@ -784,11 +781,7 @@ async def test_a_connection_is_given_back_also_if_the_server_falls_silent_just_t
 
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(store._connections.run(its_last_words), 0.2)
-
-        async def given_back() -> bool:
-            return bool(store.engine.pool.checkedout() == 0)
-
-        await eventually(given_back, 5)
+        await nothing_is_lent(store)
         line.deaf = False
         assert await store.get("x") is None
 
@@ -798,14 +791,14 @@ async def test_a_connection_that_is_being_made_is_for_the_next_one(
     kind: str, servers: Servers, tmp_path: Path, name: str
 ) -> None:
     """Otherwise a crowd that has waited for long, and leaves soon, would never have a connection again."""
-    async with by_a_cable(kind, servers, tmp_path, name) as (store, line):
+    async with by_a_cable(url_of(kind, servers, tmp_path), name) as (store, line):
         await store.engine.dispose()
         line.delay = 0.02
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(store.get("x"), 0.01)
 
         async def made() -> bool:
-            return bool(store.engine.pool.checkedin() == 1)
+            return store.engine.pool.checkedin() == 1  # type: ignore[attr-defined, no-any-return]
 
         await eventually(made, 5)
         line.delay = 0.0
@@ -813,11 +806,7 @@ async def test_a_connection_that_is_being_made_is_for_the_next_one(
         line.deaf = True
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(store.get("x"), 0.01)
-
-        async def given_up() -> bool:
-            return bool(store.engine.pool.checkedout() == 0)
-
-        await eventually(given_up, 5)
+        await nothing_is_lent(store)
         line.deaf = False
         assert await store.get("x") is None
 
