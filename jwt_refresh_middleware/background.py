@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .concurrency import stop_task
 from .events import Event
 from .sessions import Device, Session
 
@@ -97,13 +98,12 @@ class Rounds:
     async def stop(self) -> None:
         """End the task, if it belongs to the running loop."""
         task, self._task = self._task, None
-        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
-            task.cancel()
-            await asyncio.wait([task])
+        if task is not None:
+            await stop_task(task)
 
     async def _go_on(self) -> None:
-        failing = False
-        while True:
+        failing, task = False, asyncio.current_task()
+        while task is not None and not task.cancelling():  # a store may raise something else when it is cancelled
             await asyncio.sleep(self._interval)
             try:
                 await self._work()

@@ -1,10 +1,12 @@
-"""One start for many callers, and one deadline for many waits."""
+"""One start for many callers, one deadline for many waits, and an end for tasks that do not listen."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_NUDGE = 0.1
+"""Seconds after which a task that goes on is told again that it was cancelled."""
 
 
 class SingleFlight:
@@ -29,6 +31,16 @@ class SingleFlight:
         task = self._task
         if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
             await asyncio.wait([task])
+
+
+async def stop_task(task: "asyncio.Task[Any]") -> None:
+    """Cancel ``task`` until it is done; one of another event loop is left behind.
+
+    A client that is just connecting, or whose clean-up raises something else, may swallow that it was cancelled.
+    """
+    while not task.done() and task.get_loop() is asyncio.get_running_loop():
+        task.cancel()
+        await asyncio.wait([task], timeout=_NUDGE)
 
 
 def _look_at(task: asyncio.Task[None]) -> None:

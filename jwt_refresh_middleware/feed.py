@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Self
 
 from .background import Complaints, Rounds, log
-from .concurrency import Deadline, SingleFlight
+from .concurrency import Deadline, SingleFlight, stop_task
 from .errors import StoreUnavailable
 from .revocation import RevocationList
 from .stores.base import PushedRevocations, RevocationSource
@@ -21,7 +21,6 @@ _OVERLAP = 60.0
 _LOOK_ALL_THE_SAME = 30
 """Where the store pushes, it is asked once in so many rounds even so."""
 _LAGS = 1000
-_NUDGE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +151,8 @@ class RevocationFeed:
         self.is_running = _never
         await self._rounds.stop()
         task, self._watching = self._watching, None
-        if task is not None and not task.done() and task.get_loop() is asyncio.get_running_loop():
-            while not task.done():  # a client that is just connecting may swallow that it was cancelled
-                task.cancel()
-                await asyncio.wait([task], timeout=_NUDGE)
+        if task is not None:
+            await stop_task(task)
 
     def add(self, session_id: str, at: float) -> None:
         """A session ended here, ``at`` so many seconds since the epoch."""

@@ -210,4 +210,12 @@ FAULTS = (
         tests=(EVENTS + "a_store_that_hangs_is_a_store_that_is_away",),
         hangs=True,
     ),
+    Fault(
+        name="rounds-go-on-after-their-end",
+        file="background.py",
+        old="while task is not None and not task.cancelling():",
+        new="while True:",
+        tests=("tests/unit/test_background.py::test_rounds_end_also_if_the_work_swallows_that_it_was_cancelled",),
+        hangs=True,
+    ),
 )

@@ -173,6 +173,24 @@ async def test_stopped_rounds_are_over_and_stopping_twice_is_no_error() -> None:
     assert work.rounds == so_far
 
 
+async def test_rounds_end_also_if_the_work_swallows_that_it_was_cancelled() -> None:
+    begun = asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OSError("the connection was lost while it was closed") from None
+
+    rounds = Rounds(work, 0.001)
+    rounds.start()
+    await begun.wait()
+    async with asyncio.timeout(5):
+        await rounds.stop()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 def test_rounds_of_a_loop_that_is_gone_are_left_behind() -> None:
     counted: list[int] = []
 
