@@ -1,6 +1,6 @@
-"""Every benchmark, one after the other: ``python -m tests.benchmarks``. Takes about eight minutes."""
+"""Every benchmark, one after the other: ``python -m tests.benchmarks``. Takes about twelve minutes."""
 
-from . import lag, load, memory, refresh, request, servers
+from . import gateways, lag, load, memory, refresh, request, servers
 
 request.main()
 refresh.main()
@@ -8,3 +8,4 @@ servers.main()
 memory.main()
 lag.main()
 load.main()
+gateways.main()
