@@ -7,12 +7,11 @@ from pydantic import BaseModel, ValidationError
 
 from jwt_refresh_middleware import Identity, Issuer, login, logout
 from jwt_refresh_middleware.errors import AuthError, TokenRevoked
-from jwt_refresh_middleware.fastapi import CurrentUser
 
 from .credentials import Credentials
 from .database import Database, UsernameTaken
 from .passwords import Passwords
-from .problems import documented, problem
+from .problems import problem
 
 
 class Me(BaseModel):
@@ -53,7 +52,7 @@ def routes(accounts: Accounts, database: Database, issuer: Issuer) -> APIRouter:
     """``POST /auth/register``, ``GET /api/me`` and ``DELETE /auth/account``."""
     router = APIRouter()
 
-    @router.post("/auth/register", responses=documented(403, 409, 422, 503))
+    @router.post("/auth/register")
     async def register(request: Request, credentials: Credentials) -> Response:
         try:
             await accounts.create(credentials)
@@ -68,17 +67,18 @@ def routes(accounts: Accounts, database: Database, issuer: Issuer) -> APIRouter:
             raise
 
     @router.get("/api/me")
-    async def me(user: CurrentUser) -> Me:
-        account = await database.user(user.identity)
-        if account is None:
+    async def me(request: Request) -> Me:
+        user = await database.user(request.user.identity)
+        if user is None:
             raise TokenRevoked
-        notes = await database.notes(account.username)
-        return Me(username=account.username, created_at=account.created_at, notes=len(notes))
+        notes = await database.notes(user.username)
+        return Me(username=user.username, created_at=user.created_at, notes=len(notes))
 
     @router.delete("/auth/account")
-    async def delete(request: Request, user: CurrentUser) -> Response:
-        await database.delete_user(user.identity)
-        await issuer.logout_all(user.identity)
+    async def delete(request: Request) -> Response:
+        username: str = request.user.identity
+        await database.delete_user(username)
+        await issuer.logout_all(username)
         return await logout(request)
 
     return router

@@ -62,10 +62,9 @@ class Lifespan:
         kind = message["type"]
         if not kind.startswith("lifespan."):
             raise RuntimeError("this app answers a lifespan with something else")
-        if kind.startswith("lifespan.startup."):
-            self._answered = True
-        elif kind.startswith("lifespan.shutdown."):
-            await self._on_shutdown()  # before the server, told of the end, ends the process
+        self._answered = True
+        if kind != "lifespan.startup.complete":
+            await self._on_shutdown()  # before the server, told of the end or of a failure, ends the process
         await self._send(message)
 
     async def _complete(self) -> None:

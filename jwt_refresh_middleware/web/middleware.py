@@ -183,7 +183,7 @@ class JWTRefreshMiddleware:
         scope["user"], scope["auth"] = self._users.nobody()
 
     def _is_public(self, scope: Scope) -> bool:
-        return app_path(scope) in self._public or _is_preflight(scope)
+        return self._public.cover(scope) or _is_preflight(scope)
 
     async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -18,6 +18,19 @@ def app_path(scope: Scope) -> str:
     return path
 
 
+def _is_misplaced(scope: Scope) -> bool:
+    """Whether the ``root_path`` stands in the path, but not at its beginning.
+
+    Some servers leave it out of the path, and some routers then take it out wherever they find it: with ``/api``,
+    Litestar serves ``/me`` to who asks for ``/static/api/me``.
+    """
+    root: str = scope.get("root_path", "")
+    path: str = scope["path"]
+    if not root or root not in path:
+        return False
+    return not (path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"))
+
+
 class PublicPaths:
     """Exact paths, and paths ending in ``/*`` for everything below them, by whole segments."""
 
@@ -36,6 +49,10 @@ class PublicPaths:
                 exact.add(path)
         self._exact = frozenset(exact)
         self._below = tuple(below)
+
+    def cover(self, scope: Scope) -> bool:
+        """Whether a request needs no token, because of its path."""
+        return app_path(scope) in self and not _is_misplaced(scope)
 
     def __contains__(self, path: str) -> bool:
         return (path in self._exact or path.startswith(self._below)) and not _ODD.search(path)

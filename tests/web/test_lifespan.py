@@ -123,6 +123,25 @@ async def test_a_startup_that_the_app_fails_is_passed_on(make: Callable[..., Ser
     assert await run.tell("startup") == {"type": "lifespan.startup.failed"}
 
 
+async def test_the_store_is_closed_before_the_server_hears_that_the_app_failed(make: Callable[..., Service]) -> None:
+    """It may end the process at once."""
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed"})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: dict[str, Any]) -> None:
+        at_failure.append((message["type"], [*service.store.calls]))
+
+    at_failure: list[tuple[str, list[str]]] = []
+    service = make(app=app)
+    await service.app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+    assert at_failure == [("lifespan.startup.failed", ["open", "revocations", "close"])]
+
+
 async def test_an_app_that_raises_after_its_startup_is_not_hidden(make: Callable[..., Service]) -> None:
     async def app(_scope: Any, receive: Any, send: Any) -> None:
         await receive()

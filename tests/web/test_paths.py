@@ -132,6 +132,15 @@ async def test_another_path_that_begins_like_the_root_path(service: Service) -> 
     assert_problem(await service.ask("GET", "/staticx/y", root_path="/static"), "token_missing")
 
 
+@pytest.mark.parametrize("path", ["/static/api/private", "/static/x/api", "/static/apix", "/static/x/api/"])
+async def test_a_root_path_that_stands_elsewhere_in_the_path(service: Service, path: str) -> None:
+    """Litestar takes it out wherever it stands: what it serves is not what was asked for."""
+    assert_problem(await service.ask("GET", path, root_path="/api"), "token_missing")
+    assert service.inner.calls == 0
+    assert (await service.ask("GET", "/api" + path, root_path="/api")).body == b"hello anonymous"
+    assert (await service.ask("GET", path)).body == b"hello anonymous"
+
+
 @pytest.mark.parametrize(
     "public",
     [["docs"], [""], ["/a*"], ["/*/x"], ["/a//b"], ["/a/../b"], ["/a;b"], ["/a%20b"], ["/a\\b"], ["*"], ["/a\n"]],
