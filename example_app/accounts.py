@@ -7,11 +7,12 @@ from pydantic import BaseModel, ValidationError
 
 from jwt_refresh_middleware import Identity, Issuer, login, logout
 from jwt_refresh_middleware.errors import AuthError, TokenRevoked
+from jwt_refresh_middleware.fastapi import CurrentUser
 
 from .credentials import Credentials
 from .database import Database, UsernameTaken
 from .passwords import Passwords
-from .problems import problem
+from .problems import documented, problem
 
 
 class Me(BaseModel):
@@ -52,7 +53,7 @@ def routes(accounts: Accounts, database: Database, issuer: Issuer) -> APIRouter:
     """``POST /auth/register``, ``GET /api/me`` and ``DELETE /auth/account``."""
     router = APIRouter()
 
-    @router.post("/auth/register")
+    @router.post("/auth/register", responses=documented(403, 409, 422, 503))
     async def register(request: Request, credentials: Credentials) -> Response:
         try:
             await accounts.create(credentials)
@@ -67,18 +68,17 @@ def routes(accounts: Accounts, database: Database, issuer: Issuer) -> APIRouter:
             raise
 
     @router.get("/api/me")
-    async def me(request: Request) -> Me:
-        user = await database.user(request.user.identity)
-        if user is None:
+    async def me(user: CurrentUser) -> Me:
+        account = await database.user(user.identity)
+        if account is None:
             raise TokenRevoked
-        notes = await database.notes(user.username)
-        return Me(username=user.username, created_at=user.created_at, notes=len(notes))
+        notes = await database.notes(account.username)
+        return Me(username=account.username, created_at=account.created_at, notes=len(notes))
 
     @router.delete("/auth/account")
-    async def delete(request: Request) -> Response:
-        username: str = request.user.identity
-        await database.delete_user(username)
-        await issuer.logout_all(username)
+    async def delete(request: Request, user: CurrentUser) -> Response:
+        await database.delete_user(user.identity)
+        await issuer.logout_all(user.identity)
         return await logout(request)
 
     return router

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from jwt_refresh_middleware import Cookie, Issuer, JWTRefreshMiddleware
+from jwt_refresh_middleware.fastapi import document
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 
 from . import accounts, demo, notes, pages, problems
 from .accounts import Accounts
+from .credentials import Credentials
 from .database import Database
 from .passwords import Passwords
 from .settings import Settings
@@ -38,11 +40,12 @@ def create_app(settings: Settings) -> FastAPI:
         finally:
             await database.close()
 
-    # No /docs: its page loads from elsewhere, which the policy of this one forbids.
-    app = FastAPI(title="Notes", lifespan=lifespan, openapi_url=None)
+    # The schema but no /docs: its page loads from elsewhere, which the policy of this one forbids.
+    app = FastAPI(title="Notes", lifespan=lifespan, docs_url=None, redoc_url=None)
+    document(app, credentials=Credentials)
     app.include_router(accounts.routes(people, database, issuer))
     app.include_router(notes.routes(database))
-    app.include_router(demo.routes(stage, issuer, cookie))
+    app.include_router(demo.routes(stage, issuer, cookie), responses=problems.documented(409))
     pages.install(app)
     problems.install(app)
     # The one that is added last is the outermost.
@@ -51,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         JWTRefreshMiddleware,
         issuer=issuer,
         authenticate=people.authenticate,
-        public=[*pages.PUBLIC, "/auth/register"],
+        public=[*pages.PUBLIC, "/auth/register", "/openapi.json"],
         cookie=cookie,
     )
     app.add_middleware(demo.Losing, stage=stage, issuer=issuer, cookie=cookie)

@@ -2,12 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field, StringConstraints
 
 from jwt_refresh_middleware.errors import TokenRevoked
+from jwt_refresh_middleware.fastapi import CurrentUser
 
 from .database import Database, NoSuchUser, Note
+from .problems import documented
 
 NoteText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
@@ -23,19 +25,19 @@ def routes(database: Database) -> APIRouter:
     router = APIRouter(prefix="/api/notes")
 
     @router.get("")
-    async def notes(request: Request) -> list[Note]:
-        return await database.notes(request.user.identity)
+    async def notes(user: CurrentUser) -> list[Note]:
+        return await database.notes(user.identity)
 
-    @router.post("", status_code=201)
-    async def add(request: Request, note: NewNote) -> Note:
+    @router.post("", status_code=201, responses=documented(422))
+    async def add(user: CurrentUser, note: NewNote) -> Note:
         try:
-            return await database.add_note(request.user.identity, note.text)
+            return await database.add_note(user.identity, note.text)
         except NoSuchUser:
             raise TokenRevoked from None
 
-    @router.delete("/{note_id}", status_code=204)
-    async def delete(request: Request, note_id: int) -> None:
-        if not await database.delete_note(request.user.identity, note_id):
+    @router.delete("/{note_id}", status_code=204, responses=documented(404, 422))
+    async def delete(user: CurrentUser, note_id: int) -> None:
+        if not await database.delete_note(user.identity, note_id):
             raise HTTPException(404, "There is no such note.")
 
     return router

@@ -56,15 +56,15 @@ def install(app: FastAPI) -> None:
     """Serve the pages. They hold nothing of anybody: what is personal comes from the API."""
     fresh = {"Cache-Control": "no-cache"}
 
-    @app.get("/")
+    @app.get("/", include_in_schema=False)
     async def home() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers=fresh)
 
-    @app.get("/login")
+    @app.get("/login", include_in_schema=False)
     async def login() -> FileResponse:
         return FileResponse(STATIC / "login.html", headers=fresh)
 
-    @app.get("/favicon.ico")
+    @app.get("/favicon.ico", include_in_schema=False)
     async def favicon() -> FileResponse:
         return FileResponse(STATIC / "favicon.svg", media_type="image/svg+xml")
 

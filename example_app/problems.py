@@ -1,6 +1,7 @@
 """The app's own errors, in the shape of the middleware's (RFC 9457), so that the page reads one kind only."""
 
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +21,12 @@ def problem(status: int, code: str, detail: str) -> JSONResponse:
         "error": None,
     }
     return JSONResponse(content, status, media_type="application/problem+json", headers={"Cache-Control": "no-store"})
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What FastAPI is told of these errors; the schema of all of them is the middleware's."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/AuthProblem"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 async def _invalid_request(_request: Request, error: Exception) -> JSONResponse:
