@@ -4,7 +4,7 @@ from .access import AccessToken, Verifier
 from .devices import DevicePolicy
 from .feed import RevocationFeed
 from .issuer import Issuer
-from .keys import KeyRing
+from .keyring import KeyRing
 from .sessions import Device, Identity, Session, TokenPair
 from .stores.base import SessionStore
 from .stores.memory import MemoryStore

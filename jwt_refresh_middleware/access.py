@@ -1,6 +1,6 @@
 """Access tokens, and checking them strictly (RFC 9068, RFC 7519, RFC 8725).
 
-PyJWT judges whether a key may be used; what a token may look like is decided here, since a JWT library has to be
+PyJWT judges whether a secret may be used; what a token may look like is decided here, since a JWT library has to be
 lenient where a gateway has to be strict, and checking is what every request pays for.
 """
 
@@ -10,16 +10,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
-from hmac import compare_digest
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, Self
 
 from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import InvalidKeyError
 
-from .encoding import b64url_decode, b64url_encode, json_object
-from .errors import TokenExpired, TokenInvalid, TokenRevoked
-from .keys import HmacKey, KeyRing, key_ring
+from .encoding import b64url_decode, json_object
+from .errors import KeysUnavailable, TokenExpired, TokenInvalid, TokenRevoked
+from .key_states import Held
+from .keyring import KeyRing, key_ring
+from .keys import HmacKey, Key
+from .remote import RemoteKeys
 from .sessions import are_clean, is_clean
+from .upkeep import Upkeep, together
 from .values import quick, seconds
 
 MAX_TOKEN_BYTES = 8192
@@ -113,8 +116,10 @@ class Known:
         self.companion: tuple[Any, ...] = (None,)
 
 
-def usable(key: HmacKey) -> HmacKey:
-    """Refuse what is not a shared secret but somebody's public key (RFC 8725, 2.1: algorithm confusion)."""
+def usable(key: Key) -> Key:
+    """Refuse a shared secret that is somebody's public key (RFC 8725, 2.1: algorithm confusion)."""
+    if not isinstance(key, HmacKey):
+        return key
     try:
         _HS256.prepare_key(key.secret)
     except InvalidKeyError:
@@ -122,20 +127,10 @@ def usable(key: HmacKey) -> HmacKey:
     return key
 
 
-class Feed(Protocol):
+class Feed(Upkeep, Protocol):
     """What a verifier and its middleware need of a :class:`RevocationFeed`."""
 
     ended: Mapping[str, float]
-    is_running: Callable[[], bool]
-
-    async def open(self) -> None:
-        """Load what ended and go on learning."""
-
-    async def ready(self) -> object:
-        """Open it, if nobody has yet. Raises StoreUnavailable."""
-
-    async def close(self) -> None:
-        """Stop learning."""
 
 
 class Verifier:
@@ -148,7 +143,9 @@ class Verifier:
         remembered: tokens that passed, by the ``Authorization`` header that carries them, to the letter: a middleware
             finds a known token there without taking the header apart. Whoever does must ask what :meth:`known` asks.
         revoked: ended sessions by id.
-        feed: where they come from, None if nobody is asked; a middleware opens and closes it.
+        feed: where they come from, None if nobody is asked.
+        backing: what a middleware opens before the first request, and closes: the feed, and what changes the keys from
+            outside; None if there is neither.
     """
 
     # Longer than 40 lines: every option is written once, with its default and what it means.
@@ -191,15 +188,66 @@ class Verifier:
         self.clock = clock
         self._leeway = seconds(leeway, "leeway", least=0, most=MAX_LEEWAY)
         self._max_lifetime = None if max_lifetime is None else seconds(max_lifetime, "max_lifetime", least=1)
-        self._by_kid = {key.kid: (usable(key),) for key in self.keys.keys}
-        self._headers: dict[bytes, tuple[HmacKey, ...]] = {}
+        self._by_kid: dict[str, tuple[Held, ...]] = {}
+        self._headers: dict[bytes, tuple[Held, ...]] = {}
         self.remembered: dict[bytes, Known] = {}
         self._oldest_first: deque[bytes] = deque()  # a dict that is emptied from its front is slow to find it
         self.cache_size = cache_size
+        self._keys_changed()
+        self.keys.follow(self._keys_changed)
         self.feed = feed
+        self.backing: Upkeep | None = together(feed, self.keys.source)
         if revoked is None:
             revoked = feed.ended if feed is not None else {}
         self.revoked: Mapping[str | None, float] = revoked  # type: ignore[assignment]
+
+    # Longer than 40 lines with its arguments and errors; the work is three calls.
+    @classmethod
+    def from_jwks_url(
+        cls,
+        url: str,
+        *,
+        refresh_interval: timedelta = timedelta(minutes=5),
+        cooldown: timedelta = timedelta(seconds=10),
+        timeout: timedelta = timedelta(seconds=5),
+        **options: Any,
+    ) -> Self:
+        """A verifier with the keys that an issuer publishes (RFC 7517, 5); nothing is fetched yet.
+
+        The middleware around it fetches them when the app starts, and then in the background; elsewhere open and close
+        :attr:`backing`. No request waits for a fetch. A token under a key that is not known yet is refused with
+        ``token_invalid``, and asks for a fetch. While the issuer is down the keys that are there are kept; before there
+        are any, everything that is protected is answered with ``keys_unavailable``.
+
+        Args:
+            url: of the JWK Set: https, or http on loopback.
+            refresh_interval: how often it is fetched. A new key must be published for so long before it signs.
+                Default 5 minutes.
+            cooldown: two fetches never begin within this time, whatever comes in. Default 10 s.
+            timeout: of a fetch, and how long a start waits for the first one. Default 5 s.
+            **options: ``issuer``, ``audience`` and whatever else a verifier takes.
+
+        Raises:
+            ValueError: a URL that keys must not come from, a length of time that is too short, and what the
+                constructor raises.
+            ImportError: httpx2, httpx or cryptography is not installed (extra ``gateway``).
+        """
+        source = RemoteKeys(
+            url,
+            refresh_interval=seconds(refresh_interval, "refresh_interval", least=0.01),
+            cooldown=seconds(cooldown, "cooldown", least=0.01),
+            timeout=seconds(timeout, "timeout", least=0.01),
+        )
+        ring = KeyRing((), source=source)
+        source.tell = ring.replace
+        return cls(ring, **options)
+
+    def _keys_changed(self) -> None:
+        """Nothing is remembered of tokens under keys that may be gone."""
+        self._by_kid = {usable(one.key).kid: (one,) for one in self.keys.held}
+        self._headers = {}
+        self.remembered.clear()
+        self._oldest_first.clear()
 
     def verify(self, token: str | bytes) -> AccessToken:
         """The verified content of a token.
@@ -208,6 +256,7 @@ class Verifier:
             TokenExpired: only its lifetime is over.
             TokenRevoked: its session was ended.
             TokenInvalid: anything else is wrong with it.
+            KeysUnavailable: there are no keys yet.
         """
         if isinstance(token, str):
             try:
@@ -224,57 +273,60 @@ class Verifier:
         known = self.remembered.get(credentials)
         if known is None:
             return self._examine(credentials)
-        if self.clock() >= known.ends_at:
-            raise TokenExpired
+        if (now := self.clock()) >= known.ends_at:
+            raise TokenExpired if now >= known.token.expires_at + self._leeway else TokenInvalid
         if known.session_id in self.revoked:
             raise TokenRevoked
         return known
 
     def _examine(self, credentials: bytes) -> Known:
-        now = self.clock()
+        now, keys = self.clock(), self._by_kid
+        if not keys:
+            raise KeysUnavailable
         try:
-            token = self._read(credentials[len(BEARER) :], now)
+            token, key_until = self._read(credentials[len(BEARER) :], now)
         except Exception:  # noqa: BLE001  the one place that turns the unknown into a refusal, whatever it is
             raise TokenInvalid from None
-        known = Known(token, token.expires_at + self._leeway)
+        known = Known(token, min(token.expires_at + self._leeway, key_until))
         if now >= known.ends_at:
             raise TokenExpired
         if known.session_id in self.revoked:
             raise TokenRevoked
-        if self.cache_size:
+        if self.cache_size and keys is self._by_kid:  # another thread may have changed them
             if len(self._oldest_first) >= self.cache_size:
                 self.remembered.pop(self._oldest_first.popleft(), None)
             self.remembered[credentials] = known
             self._oldest_first.append(credentials)
         return known
 
-    def _read(self, token: bytes, now: float) -> AccessToken:
-        """The signature first, then everything else. Raises ValueError or TypeError."""
+    def _read(self, token: bytes, now: float) -> tuple[AccessToken, float]:
+        """What the token says, and when its key is gone: the signature first. Raises ValueError or TypeError."""
         if len(token) > MAX_TOKEN_BYTES:
             _refuse()
         signed, _, signature = token.rpartition(b".")
         header, _, payload = signed.partition(b".")
-        known = self._headers.get(header)
+        headers = self._headers
+        known = headers.get(header)
         keys = known or self._read_header(header)
-        for key in keys:
-            # Encoding the MAC leaves one spelling of it; decoding the signature would leave several.
-            if compare_digest(b64url_encode(key.sign(signed)), signature):
-                if known is None and len(self._headers) < _KNOWN_HEADERS:
-                    self._headers[header] = keys  # only now: nobody without a key fills this
-                return self._read_claims(json_object(b64url_decode(payload)), now)
+        for one in keys:
+            if one.until > now and one.key.verifies(signed, signature):
+                if known is None and len(headers) < _KNOWN_HEADERS:
+                    headers[header] = keys  # only now: nobody without a key fills this
+                return self._read_claims(json_object(b64url_decode(payload)), now), one.until
         raise ValueError("not signed by one of our keys")
 
-    def _read_header(self, segment: bytes) -> tuple[HmacKey, ...]:
+    def _read_header(self, segment: bytes) -> tuple[Held, ...]:
         """The keys that may have signed under this header: one, or all where it names none."""
         header = json_object(b64url_decode(segment))
-        kind = header.get("typ")
+        kind, algorithm, kid = header.get("typ"), header.get("alg"), header.get("kid", "")
         if type(kind) is not str or kind.lower() not in _TYPES or _HEADERS_NOT_UNDERSTOOD.intersection(header):
             _refuse()
-        kid = header.get("kid", "")
-        if type(kid) is not str:
+        if type(kid) is not str or type(algorithm) is not str:
             _refuse()
-        keys = self._by_kid.get(kid, ()) if "kid" in header else self.keys.keys
-        return tuple(key for key in keys if key.algorithm == header.get("alg"))
+        keys = self._by_kid.get(kid, ()) if "kid" in header else self.keys.held
+        if not keys and self.keys.source is not None:
+            self.keys.source.missed()
+        return tuple(one for one in keys if algorithm in one.key.accepted)
 
     def _read_claims(self, claims: dict[str, Any], now: float) -> AccessToken:
         audience = claims.get("aud")

@@ -6,10 +6,12 @@ from typing import TypeVar
 
 from . import events
 from .acknowledgements import Acknowledgements
-from .background import Complaints, EventTeller, Rounds, log
+from .background import EventTeller
 from .concurrency import Deadline, SingleFlight
 from .errors import StoreUnavailable
 from .feed import RevocationFeed
+from .key_states import Source
+from .rounds import Complaints, Rounds, log
 from .stores.base import SessionStore
 
 T = TypeVar("T")
@@ -40,13 +42,19 @@ class Backing:
         *,
         feed: RevocationFeed,
         access_ttl: float,
+        keys: Source | None,
         clock: Callable[[], float],
         sync_interval: float,
         timeout: float,
     ) -> None:
-        """All times in seconds. ``feed``: of the same store; ``access_ttl``: the longest life of an access token."""
+        """All times in seconds.
+
+        ``feed``: of the same store; ``access_ttl``: the longest life of an access token; ``keys``: what changes the
+        issuer's keys from outside.
+        """
         self.store = store
         self.feed = feed
+        self._keys = keys
         self.acknowledgements = Acknowledgements()
         self.is_running: Callable[[], bool] = _never
         self._teller = teller
@@ -70,6 +78,8 @@ class Backing:
 
     async def _open(self) -> None:
         await self.feed.open()
+        if self._keys is not None:
+            await self._keys.open()
         self._rounds.start()
         self.is_running = asyncio.get_running_loop().is_running
 
@@ -81,6 +91,8 @@ class Backing:
         self.is_running = _never
         await self._rounds.stop()
         await self.feed.leave()
+        if self._keys is not None:
+            await self._keys.close()
         try:
             await self.flush()
         except StoreUnavailable:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from .background import Complaints, Rounds, log
 from .concurrency import Deadline, SingleFlight, stop_task
 from .errors import StoreUnavailable
-from .revocation import RevocationList
+from .revocation import RevocationList, Told
+from .rounds import Complaints, Rounds, log
 from .stores.base import PushedRevocations, RevocationSource
 from .values import seconds
 
@@ -157,6 +157,14 @@ class RevocationFeed:
     def add(self, session_id: str, at: float) -> None:
         """A session ended here, ``at`` so many seconds since the epoch."""
         self._revoked.add(session_id, at)
+
+    def watch(self, session_id: str, told: Told) -> None:
+        """Call ``told`` as soon as this process knows that the session has ended, once. It must not wait or raise."""
+        self._revoked.watch(session_id, told)
+
+    def unwatch(self, session_id: str, told: Told) -> None:
+        """Forget it; no error if it was called already."""
+        self._revoked.unwatch(session_id, told)
 
     def status(self) -> FeedStatus:
         """How far this process is behind."""

@@ -12,7 +12,7 @@ from .backing import Backing
 from .devices import DevicePolicy
 from .errors import RefreshInvalid
 from .feed import RevocationFeed
-from .keys import KeyRing, key_ring
+from .keyring import KeyRing, key_ring
 from .pairs import PairWriter
 from .refresh import RefreshToken
 from .rotation import LoadIdentity, Rotation
@@ -82,6 +82,7 @@ class Issuer:
         life = int(seconds(access_ttl, "access_ttl", least=1))
         self._events = EventTeller(on_event)
         longest = timedelta(seconds=life + MAX_LEEWAY)
+        keys.serve(clock=clock, access_ttl=longest.total_seconds())
         self.feed = RevocationFeed(
             store, access_ttl=longest, interval=sync_interval, timeout=store_timeout, clock=clock
         )
@@ -90,6 +91,7 @@ class Issuer:
             self._events,
             feed=self.feed,
             access_ttl=longest.total_seconds(),
+            keys=keys.source,
             clock=clock,
             sync_interval=seconds(sync_interval, "sync_interval", least=0.01),
             timeout=seconds(store_timeout, "store_timeout", least=0.001),

@@ -1,10 +1,13 @@
-"""Keys: what signs access tokens and what checks them. One key has one algorithm and one family, never a choice."""
+"""Keys: what signs access tokens and what checks them. One key has one algorithm and one family, never a choice.
+
+Here is what all keys have in common, and the family of shared secrets; the family of key pairs is in
+:mod:`.signatures`. A key of one is never made into a key of the other (RFC 8725, 2.1 and 3.1).
+"""
 
 import hmac
-import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from hmac import compare_digest
+from typing import Any, Protocol
 
 from .encoding import b64url_encode
 
@@ -22,18 +25,56 @@ def prepared_hmac(key: bytes) -> Any:
     return getattr(mac, "_hmac", None) or mac
 
 
+class Key(Protocol):
+    """One key with its one algorithm, whatever its family."""
+
+    @property
+    def kid(self) -> str:
+        """Its name in a header (RFC 7515, 4.1.4)."""
+
+    @property
+    def algorithm(self) -> str:
+        """What a header names that was written with it."""
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """The names of its algorithm in headers that it checks: two for Ed25519 (RFC 8037, 3.1; RFC 9864)."""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it can sign."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of ``message``. Raises ValueError if the key is not private."""
+
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """Whether ``signature``, as it stands in a token, is the one spelling of a signature of ``message``."""
+
+    def public_jwk(self) -> dict[str, Any] | None:
+        """What may be published of it (RFC 7517, 4); None for a shared secret, of which nothing may."""
+
+    def private_jwk(self) -> dict[str, Any]:
+        """All of it, as a file of keys holds it (RFC 7517, 4)."""
+
+    def secret_of_its_own(self) -> bytes:
+        """What other secrets can be derived from. Raises ValueError if the key is not private."""
+
+
 @dataclass(frozen=True, slots=True)
 class HmacKey:
     """A shared secret for HS256 (RFC 7518, 3.2). Its bytes never reach a repr.
 
     Attributes:
         secret: the key, at least 32 bytes.
-        kid: a name for it (RFC 7515, 4.1.4), derived from the secret; it tells nothing about it.
+        kid: a name for it (RFC 7515, 4.1.4). Default: one derived from the secret, which tells nothing about it.
+        algorithm, accepted, is_private: as in :class:`Key`.
     """
 
     secret: bytes = field(repr=False)
-    kid: str = field(init=False)
-    algorithm: Literal["HS256"] = field(default="HS256", init=False)
+    kid: str = ""
+    algorithm: str = field(default="HS256", init=False)
+    accepted: frozenset[str] = field(default=frozenset({"HS256"}), init=False, repr=False, compare=False)
+    is_private: bool = field(default=True, init=False, repr=False, compare=False)
     _mac: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -43,7 +84,10 @@ class HmacKey:
                 "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
             )
         object.__setattr__(self, "_mac", prepared_hmac(self.secret))
-        object.__setattr__(self, "kid", b64url_encode(self.derive(b"jwt_refresh_middleware.kid")[:9]).decode())
+        if not self.kid:
+            object.__setattr__(
+                self, "kid", b64url_encode(derived(self.secret, b"jwt_refresh_middleware.kid")[:9]).decode()
+            )
 
     def sign(self, message: bytes) -> bytes:
         """HMAC-SHA-256 of ``message``, from a prepared state: faster than beginning with the key."""
@@ -52,57 +96,22 @@ class HmacKey:
         digest: bytes = mac.digest()
         return digest
 
-    def derive(self, purpose: bytes) -> bytes:
-        """A key of its own for another purpose: HMAC-SHA-256 of the purpose under this key."""
-        return hmac.digest(self.secret, purpose, "sha256")
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """Whether it is the one spelling of our MAC: encoding leaves one, decoding what came would leave several."""
+        return compare_digest(b64url_encode(self.sign(message)), signature)
+
+    def public_jwk(self) -> None:
+        """Nothing: a shared secret is not published."""
+
+    def private_jwk(self) -> dict[str, Any]:
+        """The whole key (RFC 7518, 6.4): keep it as secret as the secret."""
+        return {"kty": "oct", "k": b64url_encode(self.secret).decode(), "alg": self.algorithm, "kid": self.kid}
+
+    def secret_of_its_own(self) -> bytes:
+        """The secret itself."""
+        return self.secret
 
 
-class KeyRing:
-    """The keys of an issuer or a verifier, newest first: the first signs, all of them verify.
-
-    A secret is changed without logging anyone out by putting the new one in front and dropping the old one after the
-    refresh lifetime.
-    """
-
-    __slots__ = ("keys",)
-
-    def __init__(self, keys: Sequence[HmacKey]) -> None:
-        """``keys``: newest first. Raises ValueError for none, or for the same key twice."""
-        self.keys = tuple(keys)
-        if not self.keys:
-            raise ValueError("at least one key is needed")
-        if len({key.kid for key in self.keys}) != len(self.keys):
-            raise ValueError("the same key is listed twice")
-
-    @classmethod
-    def from_secret(cls, secret: str | Sequence[str]) -> Self:
-        """Keys for HS256 from one secret or several, newest first. The key is the secret's UTF-8 bytes as they are.
-
-        Raises:
-            ValueError: a secret of under 32 bytes, or none at all.
-            TypeError: something that is not text.
-        """
-        listed = [secret] if isinstance(secret, str) else list(secret)
-        for one in listed:
-            if not isinstance(one, str):
-                raise TypeError(f"a secret is a str, not {type(one).__name__}")
-        return cls([HmacKey(one.encode("utf-8")) for one in listed])
-
-    @classmethod
-    def generate(cls, algorithm: Literal["HS256"] = "HS256") -> Self:
-        """A new random key of 256 bits. Raises ValueError for an algorithm that is not supported."""
-        if algorithm != "HS256":
-            raise ValueError(f"unsupported algorithm {algorithm!r}; HS256 is supported")
-        return cls([HmacKey(secrets.token_bytes(MIN_SECRET_BYTES))])
-
-    def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """The public keys as a JWK Set (RFC 7517, 5). Shared secrets have none, so the list is empty."""
-        return {"keys": []}
-
-    def __repr__(self) -> str:
-        return f"KeyRing({[key.kid for key in self.keys]})"
-
-
-def key_ring(keys: KeyRing | str | Sequence[str]) -> KeyRing:
-    """``keys`` as a ring: as it is, or made from one secret or several. Errors as in :meth:`KeyRing.from_secret`."""
-    return keys if isinstance(keys, KeyRing) else KeyRing.from_secret(keys)
+def derived(secret: bytes, purpose: bytes) -> bytes:
+    """A key of its own for another purpose: HMAC-SHA-256 of the purpose under ``secret``."""
+    return hmac.digest(secret, purpose, "sha256")

@@ -4,20 +4,29 @@ from secrets import token_bytes
 
 from .access import MAX_TOKEN_BYTES, usable
 from .encoding import b64url_encode, json_quoted, json_text
-from .keys import KeyRing
+from .keyring import KeyRing
+from .keys import Key
 from .sessions import RESERVED_CLAIMS, Session
 
 _ID_BYTES = 16
 
 
 class Minter:
-    """Writes access tokens under the newest key."""
+    """Writes access tokens under the current key of a ring."""
 
     def __init__(self, keys: KeyRing, *, issuer: str, audience: str) -> None:
-        self._key = usable(keys.keys[0])
-        header = {"alg": self._key.algorithm, "typ": "at+jwt", "kid": self._key.kid}
-        self._header = b64url_encode(json_text(header).encode()) + b"."
+        """Raises ValueError if none of the keys can sign, or the one that would is no secret."""
+        self._keys = keys
         self._fixed = json_text({"iss": issuer, "aud": audience})[:-1]
+        self._use_current()
+        keys.follow(self._use_current)
+
+    def _use_current(self) -> None:
+        key = self._keys.signing
+        if key is None:
+            raise ValueError("an issuer needs a key that can sign: a secret, or a private key")
+        header = {"alg": usable(key).algorithm, "typ": "at+jwt", "kid": key.kid}
+        self._signing: tuple[Key, bytes] = key, b64url_encode(json_text(header).encode()) + b"."
 
     def mint(self, session: Session, generation: int, issued_at: int, expires_at: int) -> str:
         """A signed token (RFC 9068, 2.2) of ``session``, whose own claims cannot override the issuer's.
@@ -42,8 +51,9 @@ class Minter:
             f'"jti":"{token_id}","sid":{json_quoted(session.id)},"gen":{generation},'
             f'"auth_time":{int(session.created_at)},"scope":{json_quoted(" ".join(session.scopes))}{more}}}'
         )
-        signed = self._header + b64url_encode(payload.encode("ascii"))
-        token = signed + b"." + b64url_encode(self._key.sign(signed))
+        key, header = self._signing
+        signed = header + b64url_encode(payload.encode("ascii"))
+        token = signed + b"." + b64url_encode(key.sign(signed))
         if len(token) > MAX_TOKEN_BYTES:
             raise ValueError(f"the claims make an access token of {len(token)} bytes; {MAX_TOKEN_BYTES} is the limit")
         return token.decode("ascii")

@@ -1,6 +1,6 @@
 """Token pairs: what a client is handed for a session at one of its generations."""
 
-from .keys import KeyRing
+from .keyring import KeyRing
 from .minting import Minter
 from .refresh import RefreshSigner, RefreshToken
 from .sessions import Session, TokenPair

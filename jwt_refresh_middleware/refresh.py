@@ -9,7 +9,8 @@ from itsdangerous import Signer
 
 from .encoding import b64url_decode, b64url_encode
 from .errors import RefreshInvalid
-from .keys import KeyRing, prepared_hmac
+from .keyring import KeyRing
+from .keys import derived, prepared_hmac
 from .values import quick
 
 HANDLE_BYTES = 32
@@ -72,8 +73,13 @@ class RefreshSigner:
     """Reads and writes refresh tokens: HMAC-SHA-256 by itsdangerous, under a key derived from each secret."""
 
     def __init__(self, keys: KeyRing) -> None:
-        """``keys``: newest first; the first signs, all of them verify."""
-        self._signers = [_PreparedSigner(key.derive(_SALT)) for key in keys.keys]
+        """``keys``: of its secrets the first signs, all of them verify."""
+        self._keys = keys
+        self._use_secrets()
+        keys.follow(self._use_secrets)
+
+    def _use_secrets(self) -> None:
+        self._signers = [_PreparedSigner(derived(secret, _SALT)) for secret in self._keys.secrets]
         self._newest = self._signers[0]
 
     def write(self, token: RefreshToken) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from . import events
-from .background import EventTeller, log
+from .background import EventTeller
 from .backing import Backing
 from .devices import DevicePolicy
 from .errors import AuthError, DeviceMismatch, RateLimited, RefreshExpired, RefreshInvalid, StoreUnavailable
 from .limits import RefreshRate
 from .pairs import PairWriter
 from .refresh import RefreshToken
+from .rounds import log
 from .sessions import Device, Identity, Session, TokenPair, Verdict, judge
 from .stores.base import Advance
 from .values import quick

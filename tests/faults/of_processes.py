@@ -212,7 +212,7 @@ FAULTS = (
     ),
     Fault(
         name="rounds-go-on-after-their-end",
-        file="background.py",
+        file="rounds.py",
         old="while task is not None and not task.cancelling():",
         new="while True:",
         tests=("tests/unit/test_background.py::test_rounds_end_also_if_the_work_swallows_that_it_was_cancelled",),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from jwt_refresh_middleware import KeyRing, Session
-from jwt_refresh_middleware.keys import key_ring
+from jwt_refresh_middleware.keyring import key_ring
 from jwt_refresh_middleware.refresh import RefreshSigner
 
 SECRET = "a secret of the tests, and certainly more than thirty-two bytes"

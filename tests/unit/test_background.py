@@ -6,9 +6,10 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from jwt_refresh_middleware import Device, background
-from jwt_refresh_middleware.background import Complaints, EventTeller, Rounds
+from jwt_refresh_middleware import Device, rounds
+from jwt_refresh_middleware.background import EventTeller
 from jwt_refresh_middleware.events import Event, ReuseDetected, Rotated
+from jwt_refresh_middleware.rounds import Complaints, Rounds
 from tests.rotation.support import Listener
 
 
@@ -226,7 +227,7 @@ def test_complaints_are_counted_and_each_kind_is_heard(
         "it failed: OSError: one",
         "it failed: TimeoutError: two",
     ]
-    monkeypatch.setattr(background, "_COMPLAIN_EVERY", 0.0)
+    monkeypatch.setattr(rounds, "_COMPLAIN_EVERY", 0.0)
     complaints.about(OSError("three"))
     complaints.about(OSError("four"))
     assert [record.getMessage() for record in caplog.records[2:]] == [

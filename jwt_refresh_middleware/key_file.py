@@ -1,0 +1,174 @@
+"""A file of keys: a JWK Set (RFC 7517, 5) with private members and states; read, written, watched."""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .concurrency import SingleFlight
+from .encoding import b64url_decode, b64url_encode, json_object
+from .key_states import Contents, Held, in_order
+from .key_texts import MAX_KEYS, key_of_jwk
+from .rounds import Rounds, log
+
+MAX_BYTES = 512 * 1024
+_STATES = ("current", "previous", "next")
+
+
+def _never() -> bool:
+    return False
+
+
+def read_key_file(path: Path) -> Contents:
+    """What is in a file of keys. Keys without a state are in the order of a ring: the first private one signs.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: what is in it cannot be used; the message names the file and nothing of its contents.
+    """
+    with path.open("rb") as file:
+        raw = file.read(MAX_BYTES + 1)
+    try:
+        if len(raw) > MAX_BYTES:
+            raise ValueError(f"larger than {MAX_BYTES} bytes")
+        return _contents(json_object(raw))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _contents(content: Mapping[str, Any]) -> Contents:
+    listed = content.get("keys")
+    if not isinstance(listed, list) or not 0 < len(listed) <= MAX_KEYS:
+        raise ValueError(f"a JWK Set has a list of 1 to {MAX_KEYS} keys (RFC 7517, 5.1)")
+    held = in_order([_held(jwk) if _has_state(jwk) else key_of_jwk(jwk) for jwk in listed], 0.0)
+    if "secrets" not in content:
+        return Contents(held, tuple(one.key.secret_of_its_own() for one in held if one.key.is_private))
+    texts = content["secrets"]
+    if not isinstance(texts, list) or not texts or not all(type(text) is str and text.isascii() for text in texts):
+        raise ValueError("the member secrets is a list of base64url texts")
+    return Contents(held, tuple(b64url_decode(text.encode("ascii")) for text in texts))
+
+
+def _has_state(jwk: object) -> bool:
+    return isinstance(jwk, Mapping) and "state" in jwk
+
+
+def _held(jwk: Mapping[str, Any]) -> Held:
+    state, since, until = jwk["state"], jwk.get("since", 0), jwk.get("until", float("inf"))
+    if state not in _STATES or type(since) not in (int, float) or type(until) not in (int, float):
+        raise ValueError("a key has a state (current, previous or next), and since and until are numbers")
+    return Held(key_of_jwk(jwk), state, float(since), float(until))
+
+
+def key_file_text(contents: Contents) -> str:
+    """What :func:`read_key_file` reads as ``contents``. It is as secret as the keys."""
+    keys = []
+    for one in contents.held:
+        jwk = {**one.key.private_jwk(), "state": one.state, "since": int(one.since)}
+        keys.append(jwk if one.until == float("inf") else {**jwk, "until": int(one.until)})
+    return json.dumps({"keys": keys, "secrets": [b64url_encode(one).decode() for one in contents.secrets]}, indent=2)
+
+
+def write_key_file(path: Path, contents: Contents) -> None:
+    """Put ``contents`` in the place of what is at ``path``, whole or not at all; readable by its owner only.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key_file_text(contents) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+
+
+class KeyFile:
+    """The source of a ring whose keys are in a file. It is looked at in a thread, at every interval.
+
+    A file that is missing or damaged changes nothing: the ring goes on with what it has, and the log says so once.
+
+    Attributes:
+        is_running, tell: as in :class:`.key_states.Source`.
+    """
+
+    def __init__(self, path: Path, interval: float) -> None:
+        """``interval``: seconds between two looks."""
+        self._path = path
+        self._seen: tuple[int, ...] | None = None
+        self._complained: str | None = None
+        self._rounds = Rounds(self._look, interval)
+        self._opening = SingleFlight()
+        self.is_running: Callable[[], bool] = _never
+        self.tell: Callable[[Contents], None] = _nobody
+
+    def read(self) -> Contents:
+        """What is in the file now. Raises OSError and ValueError as :func:`read_key_file` does."""
+        self._seen = self._stamp()
+        contents = read_key_file(self._path)
+        if os.name == "posix" and self._path.stat().st_mode & 0o077:
+            log.warning("%s holds private keys and can be read by others: chmod 600 it", self._path)
+        return contents
+
+    def _stamp(self) -> tuple[int, ...]:
+        found = self._path.stat()
+        return (found.st_mtime_ns, found.st_size, found.st_ino)
+
+    async def open(self) -> None:
+        """Begin to look, once."""
+        if not self.is_running():
+            await self._opening.run(self._open)
+
+    async def _open(self) -> None:
+        await self._look()
+        self._rounds.start()
+        self.is_running = asyncio.get_running_loop().is_running
+
+    async def ready(self) -> None:
+        """Open it, if nobody has yet."""
+        await self.open()
+
+    async def close(self) -> None:
+        """Stop looking."""
+        await self._opening.finish()
+        self.is_running = _never
+        await self._rounds.stop()
+
+    def missed(self) -> None:
+        """Nothing to do: the file is looked at soon anyway."""
+
+    async def _look(self) -> None:
+        try:
+            contents = await asyncio.to_thread(self._changed)
+            if contents is not None:
+                self.tell(contents)
+                log.info("%s: the keys have changed", self._path)
+            self._complained = None
+        except (OSError, ValueError) as error:
+            self._complain(str(error))
+
+    def _changed(self) -> Contents | None:
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return None
+        contents = read_key_file(self._path)
+        self._seen = stamp
+        return contents
+
+    def _complain(self, reason: str) -> None:
+        if reason != self._complained:
+            log.error("the keys stay as they are: %s", reason)
+        self._complained = reason
+
+
+def _nobody(_contents: Contents) -> None:
+    """Nobody follows the file yet."""
