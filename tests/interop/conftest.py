@@ -1,12 +1,18 @@
 """Servers that the tests of a session share: each test logs in anew, which starts a session of its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from jwt_refresh_middleware import KeyRing
+
 from .certificate import write_certificate
+from .jose import Jose
 from .site import Served, Site
+from .strangers import Made
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +45,22 @@ def tls_site(_tls_site: Site) -> Iterator[Site]:
     _tls_site.reset()
     yield _tls_site
     _tls_site.reset()
+
+
+@pytest.fixture(scope="session")
+def signers() -> Iterator[Callable[[str], Site]]:
+    """A site that signs with an algorithm, started when the first test needs it."""
+    with ExitStack() as stack:
+        yield cache(lambda algorithm: stack.enter_context(Served(Site(KeyRing.generate(algorithm)))))
+
+
+@pytest.fixture(scope="session")
+def jose() -> Iterator[Jose]:
+    with Jose() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def made_keys() -> dict[tuple[str, str], Made]:
+    """Keys that were made so far, by who made them and the algorithm."""
+    return {}

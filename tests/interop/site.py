@@ -9,13 +9,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from jwt_refresh_middleware import DevicePolicy, Identity, Issuer, JWTRefreshMiddleware
+from jwt_refresh_middleware import DevicePolicy, Identity, Issuer, JWTRefreshMiddleware, KeyRing
 
 from ..catalogue.server import RunningServer
 from ..web.support import CountingStore
 
 SECRET = "a secret of the tests, and certainly more than thirty-two bytes"
-SCOPES = ["read", "write"]
+ISSUER = "https://users.example.com"
+AUDIENCE = "https://api.example.com"
+PERSON = Identity("alice", ["read", "write"], {"name": "Zoë 🐙", "plan": "pro"})
 ALICE = {"username": "alice", "password": "right"}
 BY_BODY = {"X-Token-Transport": "body"}
 """What a login sends to have the refresh token in its answer."""
@@ -31,10 +33,10 @@ class Site:
         store: its ``failure`` is raised by every operation.
     """
 
-    def __init__(self, keys: Any = SECRET, **issuer: Any) -> None:
+    def __init__(self, keys: KeyRing | str = SECRET) -> None:
         self.store = CountingStore()
         policy = DevicePolicy(refresh_rate=(30, 3600))
-        self.issuer = Issuer(keys, self.store, device_policy=policy, **issuer)
+        self.issuer = Issuer(keys, self.store, issuer=ISSUER, audience=AUDIENCE, device_policy=policy)
         inner = Starlette(routes=[Route("/private", self._private, methods=["GET", "POST"])])
         self._app = JWTRefreshMiddleware(inner, issuer=self.issuer, authenticate=self._authenticate)
         self.url = ""
@@ -50,7 +52,7 @@ class Site:
 
     @staticmethod
     async def _authenticate(credentials: dict[str, Any]) -> Identity | None:
-        return Identity(str(credentials["username"]), SCOPES) if credentials.get("password") == "right" else None
+        return PERSON if (credentials.get("username"), credentials.get("password")) == ("alice", "right") else None
 
     @staticmethod
     async def _private(request: Request) -> Response:
