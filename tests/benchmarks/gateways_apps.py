@@ -139,7 +139,7 @@ def by_redis(redis: Redis) -> ASGIApp:
 
 
 def by_keys(verifier: Verifier) -> ASGIApp:
-    """Ours: nobody is asked."""
+    """Ours: nobody is asked about a request. The keys come from the user centre, in the background."""
     return JWTRefreshMiddleware(api(), verifier=verifier)
 
 
@@ -148,13 +148,16 @@ def built(way: str, options: argparse.Namespace) -> ASGIApp:
     if way == CENTRE:
         store = SQLiteStore(options.database)
         life = timedelta(seconds=options.access_ttl)
-        issuer = Issuer(KeyRing.from_secret(SECRET), store, issuer=ISSUER, audience=AUDIENCE, access_ttl=life)
+        issuer = Issuer(KeyRing.generate("EdDSA"), store, issuer=ISSUER, audience=AUDIENCE, access_ttl=life)
         return user_centre(issuer, store)
     if way == "introspection":
         return by_introspection(to_centre(options.centre))
     if way == "redis":
         return by_redis(Redis.from_url(options.redis))
-    return by_keys(Verifier(SECRET, issuer=ISSUER, audience=AUDIENCE)) if way == "ours" else api()
+    if way == "ours":
+        jwks = f"{options.centre}/auth/jwks.json"
+        return by_keys(Verifier.from_jwks_url(jwks, issuer=ISSUER, audience=AUDIENCE))
+    return api()
 
 
 def main() -> None:
