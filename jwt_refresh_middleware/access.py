@@ -279,10 +279,14 @@ class Verifier:
             raise TokenRevoked
         return known
 
-    def _examine(self, credentials: bytes) -> Known:
-        now, keys = self.clock(), self._by_kid
-        if not keys:
+    def require_keys(self) -> None:
+        """Raise KeysUnavailable as long as there is no key: the issuer that publishes them has not answered yet."""
+        if not self._by_kid:
             raise KeysUnavailable
+
+    def _examine(self, credentials: bytes) -> Known:
+        self.require_keys()
+        now, keys = self.clock(), self._by_kid
         try:
             token, key_until = self._read(credentials[len(BEARER) :], now)
         except Exception:  # noqa: BLE001  the one place that turns the unknown into a refusal, whatever it is

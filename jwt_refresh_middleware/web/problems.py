@@ -28,8 +28,9 @@ def quotable(text: str) -> str:
 class Problems:
     """Writes the answers to errors. What can be prepared is prepared: most answers never differ."""
 
-    def __init__(self, realm: str) -> None:
-        """``realm``: of the ``Bearer`` challenge (RFC 9110, 11.5)."""
+    def __init__(self, realm: str, refresh_url: str | None = None) -> None:
+        """``realm``: of the ``Bearer`` challenge (RFC 9110, 11.5); ``refresh_url``: if given, is in every 401."""
+        self._refresh_url = refresh_url
         self._challenge = f'Bearer realm="{quotable(realm)}"'
         self._prepared: dict[tuple[type[AuthError], str], Answer] = {}
 
@@ -53,6 +54,8 @@ class Problems:
             "action": error.action,
             "error": error.error,
         }
+        if self._refresh_url is not None and error.status == 401:
+            content["refresh_url"] = self._refresh_url
         if isinstance(error, StepUpRequired):
             content |= {"acr_values": error.acr_values, "max_age": error.max_age}
         body = json_text(content).encode()

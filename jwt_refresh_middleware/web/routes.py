@@ -1,5 +1,6 @@
 """The mounted routes: which path and method is answered by what."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from ..encoding import json_text
 from ..errors import AuthError, MethodNotAllowed, NotFound, TokenMissing
 from ..sessions import Session
 from .answers import Answer, empty_answer, json_answer, length
-from .client_files import client_files
+from .client_files import client_files, names
 from .incoming import Incoming
 from .problems import VARY, Problems
 from .tokens import Tokens
@@ -72,11 +73,18 @@ class Routes:
             return
         await answer(scope, send)
 
-    async def jwks(self, _request: Incoming, _receive: Receive) -> Answer:
-        """``GET /jwks.json``: the public keys (RFC 7517, 5); shared secrets are not among them."""
+    async def jwks(self, request: Incoming, _receive: Receive) -> Answer:
+        """``GET /jwks.json``: the public keys (RFC 7517, 5), or 304; shared secrets are not among them.
+
+        A gateway passes on those of its issuer. Raises KeysUnavailable if it has none yet.
+        """
+        self._verifier.require_keys()
         body = json_text(self._verifier.keys.jwks()).encode()
-        kind = (b"content-type", b"application/jwk-set+json")
-        return Answer(200, (kind, length(body), (b"cache-control", b"public, max-age=300")), body)
+        etag = b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()
+        headers = ((b"cache-control", b"public, max-age=300"), (b"etag", etag))
+        if names(request.headers.get(b"if-none-match", b""), etag):
+            return Answer(304, headers, b"")
+        return Answer(200, ((b"content-type", b"application/jwk-set+json"), length(body), *headers), body)
 
     def _require_token(self, request: Incoming) -> tuple[Tokens, AccessToken]:
         assert self._tokens is not None

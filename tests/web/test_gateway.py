@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, KeyRing, MemoryStore, RevocationFeed, Verifier
+from jwt_refresh_middleware.key_states import Contents
 from jwt_refresh_middleware.web.users import AuthenticatedUser
 
 from .asgi import LifespanRun, ask
@@ -22,8 +24,9 @@ class Gateway:
         self.clock = Clock()
         self.inner = Inner()
         self.feed = verifier.get("feed")
+        options = {name: verifier.pop(name) for name in ("refresh_url", "required") if name in verifier}
         made = Verifier(verifier.pop("keys", SECRET), clock=self.clock, **verifier)
-        self.app = JWTRefreshMiddleware(self.inner, verifier=made, public=["/open"])
+        self.app = JWTRefreshMiddleware(self.inner, verifier=made, public=["/open"], **options)
 
     async def get(self, path: str, token: str | None = None) -> Any:
         return await ask(self.app, "GET", path, headers={"authorization": f"Bearer {token}"} if token else {})
@@ -191,6 +194,85 @@ async def test_a_secret_that_is_being_changed(service: Service) -> None:
     assert (await Gateway(keys=[newer, SECRET]).get("/x", token)).status == 200
     assert (await Gateway(keys=KeyRing.from_secret([SECRET, newer])).get("/x", token)).status == 200
     assert_problem(await Gateway(keys=newer).get("/x", token), "token_invalid")
+
+
+REFRESH = "https://users.example.com/auth/refresh"
+
+
+async def test_every_401_names_where_to_refresh_if_the_gateway_knows(service: Service) -> None:
+    gateway = Gateway(refresh_url=REFRESH)
+    token = (await service.login()).access
+    replies = [await gateway.get("/x"), await gateway.get("/x", token + "x")]
+    gateway.clock.advance(900)
+    replies.append(await gateway.get("/x", token))
+    assert [reply.json()["code"] for reply in replies] == ["token_missing", "token_invalid", "token_expired"]
+    for reply in replies:
+        assert_problem(reply, reply.json()["code"])
+        assert reply.json()["refresh_url"] == REFRESH
+    malformed = await ask(gateway.app, "GET", "/x", headers={"authorization": "Bearer"})
+    assert "refresh_url" not in malformed.json(), "which no refresh would mend"
+    assert "refresh_url" not in (await Gateway().get("/x")).json()
+
+
+class Away:
+    """Where keys come from, which is away until it tells some."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.is_running: Callable[[], bool] = lambda: self.opened > 0
+        self.tell: Callable[[Contents], None] = lambda _: None
+
+    async def open(self) -> None:
+        self.opened += 1
+
+    async def ready(self) -> None:
+        await self.open()
+
+    async def close(self) -> None:
+        self.opened = 0
+
+    def missed(self) -> None:
+        pass
+
+
+async def test_without_keys_everything_protected_says_try_again_until_they_come(service: Service) -> None:
+    source = Away()
+    ring = KeyRing((), source=source)
+    gateway, optional = Gateway(keys=ring), Gateway(keys=ring, required=False)
+    token = (await service.login()).access
+    run = LifespanRun(gateway.app)
+    assert (await run.tell("startup"))["type"] == "lifespan.startup.complete", "an issuer that is down stops no start"
+    assert source.opened == 1
+    for reply in (await gateway.get("/x", token), await gateway.get("/x"), await optional.get("/x", token)):
+        assert_problem(reply, "keys_unavailable")
+        assert reply.one("retry-after") == "1"
+    assert_problem(await gateway.get("/auth/jwks.json"), "keys_unavailable")
+    assert (await gateway.get("/open", token)).body == b"hello anonymous"
+    assert (await optional.get("/x")).body == b"hello anonymous"
+    ring.replace(Contents(KeyRing.from_secret(SECRET).held, ()))
+    assert (await gateway.get("/x", token)).body == b"hello alice"
+    assert_problem(await gateway.get("/x"), "token_missing")
+    assert (await run.tell("shutdown"))["type"] == "lifespan.shutdown.complete"
+    assert source.opened == 0
+
+
+async def test_a_feed_and_a_source_of_keys_open_and_close_together(service: Service) -> None:
+    source, feed = Away(), RevocationFeed(service.store, clock=service.clock)
+    ring = KeyRing(KeyRing.from_secret(SECRET).held, source=source)
+    gateway = Gateway(keys=ring, feed=feed)
+    assert (await gateway.get("/x", (await service.login()).access)).status == 200, "the first request opens both"
+    assert feed.is_running()
+    assert source.opened == 1
+    run = LifespanRun(gateway.app)
+    await run.tell("startup")
+    await run.tell("shutdown")
+    assert not feed.is_running()
+    assert source.opened == 0
+
+
+def test_an_issuer_refreshes_under_its_own_prefix() -> None:
+    with pytest.raises(ValueError, match="refresh_url needs a verifier"):
+        JWTRefreshMiddleware(Inner(), issuer=Issuer(SECRET, MemoryStore()), refresh_url=REFRESH)
 
 
 def test_an_issuer_or_a_verifier() -> None:
