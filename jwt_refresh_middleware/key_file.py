@@ -73,10 +73,13 @@ def key_file_text(contents: Contents) -> str:
     return json.dumps({"keys": keys, "secrets": [b64url_encode(one).decode() for one in contents.secrets]}, indent=2)
 
 
-def write_key_file(path: Path, contents: Contents) -> None:
+def write_key_file(path: Path, contents: Contents, *, new: bool = False) -> None:
     """Put ``contents`` in the place of what is at ``path``, whole or not at all; readable by its owner only.
 
+    ``new``: nothing may be at ``path`` yet; of several processes that make it at once, one does.
+
     Raises:
+        FileExistsError: something is there although the file is to be new.
         OSError: it cannot be written.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -86,7 +89,10 @@ def write_key_file(path: Path, contents: Contents) -> None:
             file.write(key_file_text(contents) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        if new:
+            os.link(beside, path)
+        else:
+            beside.replace(path)
     finally:
         with suppress(OSError):
             beside.unlink()

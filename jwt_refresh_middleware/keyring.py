@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from weakref import WeakMethod
 
 from .encoding import json_object
-from .key_file import KeyFile
+from .key_file import KeyFile, write_key_file
 from .key_states import Contents, Held, Source, in_order, living, rotated
 from .key_texts import keys_of_pem, keys_of_set, new_key
 from .keys import MIN_SECRET_BYTES, HmacKey, Key
@@ -143,13 +143,25 @@ class KeyRing:
 
     @classmethod
     def generate(cls, algorithm: Literal["HS256", "EdDSA", "Ed25519", "ES256", "RS256"] = "HS256") -> Self:
-        """New random keys: one that signs, and the one that will be next. They are gone with the process.
+        """New random keys: one that signs, and the one that will be next. They are gone with the process unless saved.
 
         Raises ValueError for an algorithm that is not supported, ImportError as :meth:`from_pem`.
         """
         current, now = new_key(algorithm), time.time()
         held = [Held(current, "current", now), Held(new_key(algorithm), "next", now)]
         return cls(held, secrets=[current.secret_of_its_own()])
+
+    def save(self, path: str | Path) -> None:
+        """Make a new file of the keys for :meth:`from_file`, private ones included; readable by its owner only.
+
+        Of several processes that make it at once, one does.
+
+        Raises:
+            FileExistsError: there is one.
+            ValueError: a key is public only.
+            OSError: it cannot be written.
+        """
+        write_key_file(Path(path), Contents(self.held, self.secrets), new=True)
 
     @property
     def keys(self) -> tuple[Key, ...]:
