@@ -53,7 +53,7 @@ def routes(accounts: Accounts, database: Database, issuer: Issuer) -> APIRouter:
     """``POST /auth/register``, ``GET /api/me`` and ``DELETE /auth/account``."""
     router = APIRouter()
 
-    @router.post("/auth/register", responses=documented(403, 409, 422, 503))
+    @router.post("/auth/register", responses=documented(400, 403, 409, 422, 503))
     async def register(request: Request, credentials: Credentials) -> Response:
         try:
             await accounts.create(credentials)

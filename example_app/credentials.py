@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 
 MAX_USERNAME = 64
 MIN_PASSWORD = 8
@@ -38,8 +38,13 @@ def clean_password(text: str) -> str:
     return password
 
 
+# What JSON Schema can say of the same: classes of Unicode, as str.isprintable() has them.
+_USERNAME = {"minLength": 1, "maxLength": MAX_USERNAME, "pattern": r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]+$"}
+_PASSWORD = {"minLength": MIN_PASSWORD, "maxLength": MAX_PASSWORD, "format": "password"}
+
+
 class Credentials(BaseModel):
     """A user name and a password, clean."""
 
-    username: Annotated[str, AfterValidator(clean_username)]
-    password: Annotated[str, AfterValidator(clean_password)]
+    username: Annotated[str, AfterValidator(clean_username), Field(json_schema_extra=_USERNAME)]
+    password: Annotated[str, AfterValidator(clean_password), Field(json_schema_extra=_PASSWORD)]

@@ -28,7 +28,7 @@ def routes(database: Database) -> APIRouter:
     async def notes(user: CurrentUser) -> list[Note]:
         return await database.notes(user.identity)
 
-    @router.post("", status_code=201, responses=documented(422))
+    @router.post("", status_code=201, responses=documented(400, 422))
     async def add(user: CurrentUser, note: NewNote) -> Note:
         try:
             return await database.add_note(user.identity, note.text)
