@@ -56,23 +56,25 @@ _SESSION_MEMBERS: dict[str, Json] = {
     "user_agent": _NULLABLE,
     "current": {"type": "boolean"},
 }
-_NOTHING: Json = {"type": "object", "properties": {}}
+_ONCE: Json = {"additionalProperties": _TEXT}  # RFC 6749, 3.2: no field of a form is repeated
 _REFRESH: Json = {
     "type": "object",
-    "properties": {"refresh_token": {**_TEXT, "description": "Only without the cookie."}},
+    "properties": {"refresh_token": {**_NULLABLE, "description": "Only without the cookie."}},
 }
 _REFRESH_FORM: Json = {
     "type": "object",
     "required": ["grant_type", "refresh_token"],
     "properties": {"grant_type": {"const": "refresh_token"}, "refresh_token": {**_TEXT, "minLength": 1}},
+    **_ONCE,
 }
 _LOGOUT: Json = {
     "type": "object",
     "properties": {
-        "refresh_token": {**_TEXT, "description": "Only without the cookie and without an access token."},
+        "refresh_token": {**_NULLABLE, "description": "Only without the cookie and without an access token."},
         "all": {"description": "true: every session of the subject.", "examples": [True]},
     },
 }
+_LOGOUT_FORM: Json = {"type": "object", "properties": {"refresh_token": _TEXT, "all": _TEXT}, **_ONCE}
 
 
 class AuthLogin(BaseModel):
@@ -111,7 +113,7 @@ def operations(credentials: Json) -> dict[tuple[str, str], Json]:
         ("/login", "POST"): _operation(
             "Log in",
             "login",
-            {"200": _tokens("Logged in: a new session.", _both(ref(TOKENS)))},
+            {"200": _tokens("Logged in: a new session.", {_JSON: ref(TOKENS)})},
             errors=(*_BODY_ERRORS, InvalidCredentials),
             body={_JSON: credentials, _FORM: credentials},
             parameters=[_TRANSPORT],
@@ -122,12 +124,12 @@ def operations(credentials: Json) -> dict[tuple[str, str], Json]:
             "logout",
             {"200": _answer("Logged out, whatever token came.", {_JSON: _object_of("status", "logged_out")})},
             errors=_BODY_ERRORS,
-            body={_JSON: _LOGOUT, _FORM: _LOGOUT},
+            body={_JSON: _LOGOUT, _FORM: _LOGOUT_FORM},
         ),
         ("/sessions", "GET"): _operation(
             "List the sessions",
             "list_sessions",
-            {"200": _answer("The live sessions of the subject.", {_JSON: ref(SESSIONS)})},
+            {"200": _answer("The live sessions of the subject.", {_JSON: ref(SESSIONS)}) | {"links": _LINKS}},
             errors=(*TOKEN_ERRORS, StoreUnavailable),
         ),
         ("/sessions", "DELETE"): _operation(
@@ -156,6 +158,9 @@ _TRANSPORT: Json = {
     "description": "`body`: the refresh token comes in the body, and no cookie is set.",
     "schema": _TEXT,
 }
+_LINKS: Json = {
+    "end": {"operationId": "auth_end_session", "parameters": {"session_id": "$response.body#/sessions/0/id"}}
+}
 _KEYS: Json = {
     "type": "object",
     "required": ["keys"],
@@ -179,10 +184,6 @@ def _refresh() -> Json:
 
 def _object_of(name: str, value: str) -> Json:
     return {"type": "object", "required": [name], "properties": {name: {"const": value}}}
-
-
-def _both(schema: Json) -> dict[str, Json]:
-    return {_JSON: schema}
 
 
 def _answer(description: str, content: dict[str, Json]) -> Json:
