@@ -29,7 +29,7 @@ def _decoded(text: str | bytes) -> bytes:
     return base64.urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
 
 
-def _hs256(_jwk: Any) -> Check:
+def _hs256(_jwk: dict[str, str]) -> Check:
     key, digest, equal = SECRET.encode(), hmac.digest, hmac.compare_digest
 
     def check(signature: bytes, signed: bytes) -> None:
@@ -60,7 +60,12 @@ def _rs256(jwk: dict[str, str]) -> Check:
     return lambda signature, signed: verify(signature, signed, padding, algorithm)
 
 
-_CHECKS = {"HS256": _hs256, "EdDSA": _eddsa, "ES256": _es256, "RS256": _rs256}
+_CHECKS: dict[str, Callable[[dict[str, str]], Check]] = {
+    "HS256": _hs256,
+    "EdDSA": _eddsa,
+    "ES256": _es256,
+    "RS256": _rs256,
+}
 
 
 class Signed:
@@ -75,7 +80,7 @@ class Signed:
     def __init__(self, algorithm: str, keys: KeyRing, tokens: list[str]) -> None:
         self.algorithm, self.keys, self.tokens = algorithm, keys, tokens
         public = keys.jwks()["keys"]
-        self._check = _CHECKS[algorithm](public[0] if public else None)
+        self._check = _CHECKS[algorithm](public[0] if public else {})
 
     @classmethod
     async def by(cls, algorithm: Any, count: int) -> "Signed":

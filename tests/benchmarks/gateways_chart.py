@@ -6,12 +6,14 @@ from html import escape
 
 WIDTH, MARGIN, BAR, STEP = 760, 24, 15, 19
 NAMES = {
-    "introspection": "asking the user centre",
+    "introspection": "asking the user centre (httpx2)",
+    "introspection by hand": "asking it without a library",
     "redis": "asking Redis",
     "ours": "checking with a key",
 }
 ASKED = {
     "introspection": "calls at the user centre",
+    "introspection by hand": "calls at the user centre",
     "redis": "look-ups in Redis",
     "ours": "refreshes at the user centre",
 }
@@ -23,6 +25,7 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f232
 .ground { fill: #ffffff; stroke: #d1d9e0 }
 .axis { stroke: #818b98 }
 .introspection { fill: #c2410c }
+.introspection-by-hand { fill: #b45309; fill-opacity: 0.65 }
 .redis { fill: #7c3aed }
 .ours { fill: #0369a1 }
 @media (prefers-color-scheme: dark) {
@@ -31,6 +34,7 @@ text { fill: #e6edf3 }
 .ground { fill: #151b23; stroke: #3d444d }
 .axis { stroke: #656c76 }
 .introspection { fill: #f0883e }
+.introspection-by-hand { fill: #f0b03e; fill-opacity: 0.75 }
 .redis { fill: #a78bfa }
 .ours { fill: #38bdf8 }
 }
@@ -65,8 +69,9 @@ def text(x: float, y: float, content: str, kind: str = "", anchor: str = "start"
 
 def bar(x: float, y: float, width: float, way: str, label: str) -> str:
     """One bar with its figure behind it; never so short that it cannot be seen."""
-    shape = f'<rect x="{x:g}" y="{y:g}" width="{max(width, 1.5):.1f}" height="{BAR}" rx="2" class="{way}"/>'
-    return shape + text(x + max(width, 1.5) + 6, y + BAR - 3, label)
+    wide, kind = max(width, 1.5), way.replace(" ", "-")
+    shape = f'<rect x="{x:g}" y="{y:g}" width="{wide:.1f}" height="{BAR}" rx="2" class="{kind}"/>'
+    return shape + text(x + wide + 6, y + BAR - 3, label)
 
 
 def axis(x: float, y: float, height: float) -> str:
@@ -75,14 +80,14 @@ def axis(x: float, y: float, height: float) -> str:
 
 def asked(bars: Mapping[str, Bar], clients: int, y: float) -> Iterator[str]:
     """Who is asked how often; its names are the legend of everything below."""
-    left, most = MARGIN + 160, max(one.centre + one.redis for one in bars.values())
+    left, most = MARGIN + 210, max(one.centre + one.redis for one in bars.values())
     yield text(MARGIN, y, f"Asked elsewhere for 1 000 API requests, {clients} clients", "title")
     yield axis(left, y + 10, STEP * len(bars))
     for row, (way, one) in enumerate(bars.items()):
         at = y + 12 + row * STEP
         yield text(left - 8, at + BAR - 3, NAMES[way], anchor="end")
         total = one.centre + one.redis
-        yield bar(left, at, 330 * total / most, way, f"{number(total)} {ASKED[way]}")
+        yield bar(left, at, 300 * total / most, way, f"{number(total)} {ASKED[way]}")
 
 
 def panel(title: str, figures: Mapping[str, Mapping[int, float]], x: float, y: float, width: float) -> Iterator[str]:

@@ -16,14 +16,26 @@ from redis.asyncio import Redis
 from jwt_refresh_middleware import Issuer, MemoryStore, TokenPair
 from jwt_refresh_middleware.testing import Clock
 
+from ..catalogue.server import RunningServer
 from ..kinds import Servers
 from ..web.asgi import Reply, ask
 from .common import AUDIENCE, ISSUER, SECRET, tampered
 from .gateways import WAYS, Slice, drawn, measure, rows
-from .gateways_apps import PASSWORD, SESSION, Counted, by_introspection, by_keys, by_redis, to_centre, user_centre
+from .gateways_apps import (
+    INTROSPECT,
+    PASSWORD,
+    SESSION,
+    Counted,
+    by_hand,
+    by_httpx2,
+    by_introspection,
+    by_keys,
+    by_redis,
+    to_centre,
+    user_centre,
+)
 from .gateways_load import Client
-
-INTROSPECT = "/introspect"
+from .gateways_wire import Pool, post
 
 
 @dataclass
@@ -61,14 +73,14 @@ async def item(gateway: Any, token: str | None) -> Reply:
 
 
 async def test_asking_the_user_centre_lets_a_good_token_in_and_asks_each_time(centre: Centre) -> None:
-    gateway = by_introspection(centre.client)
+    gateway = by_introspection(by_httpx2(centre.client))
     for _ in range(3):
         assert (await item(gateway, centre.pair.access_token)).json() == {"ok": True}
     assert centre.app.calls == {INTROSPECT: 3}
 
 
 async def test_asking_the_user_centre_keeps_out_what_is_bad_or_over(centre: Centre) -> None:
-    gateway, good = by_introspection(centre.client), centre.pair.access_token
+    gateway, good = by_introspection(by_httpx2(centre.client)), centre.pair.access_token
     assert (await item(gateway, None)).status == 401
     assert centre.app.calls == {}
     assert (await item(gateway, tampered(good))).status == 401
@@ -78,9 +90,25 @@ async def test_asking_the_user_centre_keeps_out_what_is_bad_or_over(centre: Cent
 
 
 async def test_asking_the_user_centre_keeps_out_a_session_that_ended(centre: Centre) -> None:
-    gateway = by_introspection(centre.client)
+    gateway = by_introspection(by_httpx2(centre.client))
     await centre.issuer.revoke(centre.pair.session.id, reason="test")
     assert (await item(gateway, centre.pair.access_token)).status == 401
+
+
+async def test_asking_the_user_centre_by_hand_answers_the_same() -> None:
+    store = MemoryStore()
+    issuer = Issuer(SECRET, store, issuer=ISSUER, audience=AUDIENCE)
+    with RunningServer(user_centre(issuer, store), "httptools") as server:
+        pool = Pool(server.port)
+        gateway = by_introspection(by_hand(pool))
+        _, tokens = await pool.ask(post("/auth/login", {"name": "ada", "password": PASSWORD}))
+        good = json.loads(tokens)["access_token"]
+        assert (await item(gateway, good)).json() == {"ok": True}
+        assert (await item(gateway, None)).status == 401
+        assert (await item(gateway, tampered(good))).status == 401
+        await pool.ask(post("/auth/logout", {"refresh_token": json.loads(tokens)["refresh_token"]}))
+        assert (await item(gateway, good)).status == 401
+        pool.close()
 
 
 async def test_nobody_but_a_gateway_may_ask_the_user_centre(centre: Centre) -> None:
@@ -157,11 +185,12 @@ async def test_a_run_with_real_processes_counts_every_call() -> None:
     for way in WAYS:
         (one,) = got[way, 2].slices
         counted[way] = one, {path: count for path, count in one.said.calls.items() if count}
-    asking, calls = counted["introspection"]
-    assert calls[INTROSPECT] == asking.requests + calls.get("/auth/refresh", 0)  # who is refused asks again
+    for way in ("introspection", "introspection by hand"):
+        asking, calls = counted[way]
+        assert calls[INTROSPECT] == asking.requests + calls.get("/auth/refresh", 0)  # who is refused asks again
     assert set(counted["ours"][1]) <= {"/auth/refresh"}
     assert (counted["bare"][1], counted["redis"][1]) == ({}, {})
     looked_up = {way: one.said.looked_up for way, (one, _) in counted.items()}
-    assert looked_up == {"bare": 0, "introspection": 0, "redis": counted["redis"][0].requests, "ours": 0}
+    assert looked_up == dict.fromkeys(WAYS, 0) | {"redis": counted["redis"][0].requests}
     assert len(list(rows(got))) == len(WAYS)
     assert ET.fromstring(drawn(got, 1)).tag.endswith("svg")
