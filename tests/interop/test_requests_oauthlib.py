@@ -167,6 +167,14 @@ def test_an_outage_is_the_librarys_temporarily_unavailable_and_the_token_survive
     assert client.refresh_token(tls_site.refresh)["refresh_token"] != old["refresh_token"]
 
 
+def test_a_refresh_loop_is_the_librarys_temporarily_unavailable(clients: Clients, tls_site: Site) -> None:
+    client = clients.make(clients.token())
+    for _ in range(30):
+        client.refresh_token(tls_site.refresh)
+    with pytest.raises(TemporarilyUnavailableError):
+        client.refresh_token(tls_site.refresh)
+
+
 def test_threads_with_a_client_each_that_refresh_at_once_all_go_on(clients: Clients, tls_site: Site) -> None:
     old = expired(clients.token())
     kept: list[dict[str, Any]] = []

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 from joserfc import jwk
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from jwt_refresh_middleware import AccessToken, Issuer, KeyRing, MemoryStore, Verifier
 from jwt_refresh_middleware.errors import TokenExpired, TokenInvalid
 
+from ..catalogue.server import RunningServer
 from .forgery import with_another_signature, with_claims
 from .jose import Jose
 from .readers import Wanted, read_with_joserfc
@@ -182,3 +186,28 @@ async def test_a_key_that_they_made_signs_tokens_that_they_verify(
     assert jose.ask("verifyBySet", token=token, jwks=published, options=options)["claims"] == expected
     asked = Wanted(url="", algorithm=name, issuer=ISSUER, audience=AUDIENCE)
     assert read_with_joserfc(token, jwk.import_key(made.public), asked)[1] == expected
+
+
+async def test_the_keys_of_a_mixed_set_are_fetched_and_what_cannot_be_used_is_left_out(
+    stranger: Stranger, make: Callable[[str], Made]
+) -> None:
+    """As issuers publish them: keys for encryption and of other curves among those that sign, certificates beside."""
+    ours = {algorithm: make(algorithm) for algorithm in ("EdDSA", "ES256", "RS256")}
+    published = [made.public | {"kid": algorithm, "use": "sig"} for algorithm, made in ours.items()]
+    published[2] |= {"x5t": "dGh1bWJwcmludA", "x5c": ["Y2VydGlmaWNhdGU="]}
+    published += [
+        jwk.RSAKey.generate_key(2048).as_dict(private=False, use="enc", alg="RSA-OAEP", kid="enc"),
+        jwk.ECKey.generate_key("P-384").as_dict(private=False, use="sig", alg="ES384", kid="P-384"),
+        jwk.OKPKey.generate_key("X25519").as_dict(private=False, kid="X25519"),
+    ]
+    app = Starlette(routes=[Route("/jwks", lambda _: JSONResponse({"keys": published}))])
+    with RunningServer(app, "h11") as server:
+        url = f"http://127.0.0.1:{server.port}/jwks"
+        verifier = Verifier.from_jwks_url(url, issuer=ISSUER, audience=AUDIENCE)
+        await verifier.backing.open()
+        try:
+            for algorithm, made in ours.items():
+                token = stranger.sign(made.private, header(algorithm, kid=algorithm), claims())
+                assert verifier.verify(token).subject == claims()["sub"]
+        finally:
+            await verifier.backing.close()
