@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..access import Known, Verifier
-from ..errors import AuthError, TokenError, TokenMissing
+from ..errors import AuthError, KeysUnavailable, TokenError, TokenMissing
 from ..issuer import Issuer
 from .lifespan import Lifespan
 from .paths import PublicPaths, app_path
@@ -16,10 +15,9 @@ from .problems import Problems
 from .routes import Routes
 from .sending import Held
 from .tokens import Authenticate, FieldCase, Tokens
-from .transport import Cookie, bearer, single
+from .transport import Cookie, bearer
 from .users import Users
-
-_CLOSE_CODE = 4401
+from .websocket import Sockets
 
 
 class JWTRefreshMiddleware:
@@ -39,6 +37,7 @@ class JWTRefreshMiddleware:
         cookie: Cookie | None = None,
         field_case: FieldCase = "snake",
         allowed_origins: Iterable[str] = (),
+        refresh_url: str | None = None,
     ) -> None:
         """Wrap ``app``; everything that can be computed once is computed here.
 
@@ -53,7 +52,10 @@ class JWTRefreshMiddleware:
             required: False lets requests without a token through as anonymous. Default True.
             cookie: the refresh token's cookie. Default ``Cookie()``.
             field_case: ``snake`` or ``camel`` names in answers. Default ``snake``.
-            allowed_origins: other origins whose pages may log in, refresh and log out with the cookie. Default: none.
+            allowed_origins: other origins whose pages may log in, refresh and log out with the cookie, and open
+                WebSockets. Default: none.
+            refresh_url: with a verifier: where the issuer's tokens are refreshed, named ``refresh_url`` in every 401.
+                Default: clients know it.
 
         Raises:
             ValueError: neither or both of issuer and verifier, or an option that cannot work.
@@ -62,6 +64,8 @@ class JWTRefreshMiddleware:
             raise ValueError("give the middleware an issuer, or a verifier")
         if authenticate is not None and issuer is None:
             raise ValueError("authenticate needs an issuer: a verifier cannot log anybody in")
+        if refresh_url is not None and issuer is not None:
+            raise ValueError("refresh_url needs a verifier: an issuer refreshes under its own prefix")
         if not prefix.startswith("/") or prefix.endswith("/"):
             raise ValueError(f"prefix begins with / and does not end with it, unlike {prefix!r}")
         if field_case not in ("snake", "camel"):
@@ -70,7 +74,7 @@ class JWTRefreshMiddleware:
         checks = issuer.verifier if issuer is not None else verifier
         assert checks is not None
         self._verifier = checks
-        self._backing = issuer.backing if issuer is not None else checks.feed
+        self._backing = issuer.backing if issuer is not None else checks.backing
         self._clock = self._verifier.clock
         self._revoked = self._verifier.revoked
         self._remembered: Callable[[bytes | None], Known | None] = self._verifier.remembered.get  # type: ignore[assignment]
@@ -79,7 +83,8 @@ class JWTRefreshMiddleware:
         self._public = PublicPaths(public)
         self._required = required
         self._prefix = prefix + "/"
-        self._problems = Problems(self._verifier.audience)
+        self._problems = Problems(self._verifier.audience, refresh_url)
+        origins = _origins(allowed_origins)
         self._tokens: Tokens | None = None
         if issuer is not None:
             self._tokens = Tokens(
@@ -88,7 +93,7 @@ class JWTRefreshMiddleware:
                 authenticate=authenticate,
                 cookie=self._cookie,
                 field_case=field_case,
-                allowed_origins=_origins(allowed_origins),
+                allowed_origins=origins,
             )
         self._users = Users(self._tokens)
         self._routes = Routes(
@@ -98,6 +103,15 @@ class JWTRefreshMiddleware:
             cookie=self._cookie,
             tokens=self._tokens,
             login=authenticate is not None,
+        )
+        self._sockets = Sockets(
+            self._problems,
+            self._admit,
+            self._recognise,
+            allowed_origins=origins,
+            clock=self._clock,
+            revoked=self._revoked,
+            feed=issuer.feed if issuer is not None else checks.feed,
         )
 
     # Longer than 40 lines: every call costs every request, so a token that was seen before is recognised here, by its
@@ -162,25 +176,31 @@ class JWTRefreshMiddleware:
         await self._routes.answer(methods, scope, receive, send)
         return True
 
-    def _identify(self, scope: Scope, authorization: bytes | None) -> None:
+    def _identify(self, scope: Scope, authorization: bytes | None) -> Known | None:
         """Set ``scope["user"]`` and ``scope["auth"]``, or raise: only what is public or optional may be anonymous."""
         try:
             credentials = bearer(authorization)
             if credentials is not None:
-                known = self._verifier.known(credentials)
-                made = known.companion
-                if made[0] is not self._users:
-                    made = self._users.of(known)
-                    if self._acknowledge is not None:
-                        self._acknowledge(known.token)
-                _, scope["user"], scope["auth"] = made
-                return
+                known = self._recognise(credentials)
+                _, scope["user"], scope["auth"] = known.companion
+                return known
             if self._required and not self._is_public(scope):
+                self._verifier.require_keys()
                 raise TokenMissing(refreshable=self._cookie.came_along(scope["headers"]))
-        except TokenError:
+        except (TokenError, KeysUnavailable):
             if not self._is_public(scope):
                 raise
         scope["user"], scope["auth"] = self._users.nobody()
+        return None
+
+    def _recognise(self, credentials: bytes) -> Known:
+        """What is known of a token, with its user and credentials made."""
+        known = self._verifier.known(credentials)
+        if known.companion[0] is not self._users:
+            self._users.of(known)
+            if self._acknowledge is not None:
+                self._acknowledge(known.token)
+        return known
 
     def _is_public(self, scope: Scope) -> bool:
         return self._public.cover(scope) or _is_preflight(scope)
@@ -189,7 +209,7 @@ class JWTRefreshMiddleware:
         if scope["type"] == "lifespan":
             await Lifespan(receive, send, on_startup=self._startup, on_shutdown=self._shutdown).run(self.app, scope)
         elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+            await self._sockets.serve(self.app, scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -201,23 +221,11 @@ class JWTRefreshMiddleware:
         if self._backing is not None:
             await self._backing.close()
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A handshake is identified like a request; without a valid token it is refused before it is accepted."""
-        try:
-            if self._backing is not None and not self._backing.is_running():
-                await self._backing.ready()
-            self._identify(scope, single(scope["headers"]).get(b"authorization"))
-        except AuthError as error:
-            await receive()
-            if "websocket.http.response" in scope.get("extensions", {}):
-                answer = self._problems.answer(error)
-                start: dict[str, Any] = {"status": answer.status, "headers": [*answer.headers]}
-                await send({"type": "websocket.http.response.start", **start})
-                await send({"type": "websocket.http.response.body", "body": answer.body})
-            else:
-                await send({"type": "websocket.close", "code": _CLOSE_CODE})
-            return
-        await self.app(scope, receive, send)
+    async def _admit(self, scope: Scope, authorization: bytes | None) -> Known | None:
+        """A handshake is identified like a request. Opens the store if nobody has yet."""
+        if self._backing is not None and not self._backing.is_running():
+            await self._backing.ready()
+        return self._identify(scope, authorization)
 
 
 def _is_preflight(scope: Scope) -> bool:
