@@ -1,7 +1,9 @@
 """A file of keys: a JWK Set (RFC 7517, 5) with private members and states; read, written, watched."""
 
 import asyncio
+import errno
 import json
+import math
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -13,6 +15,7 @@ from .concurrency import SingleFlight
 from .encoding import b64url_decode, b64url_encode, json_object
 from .key_states import Contents, Held, in_order
 from .key_texts import MAX_KEYS, key_of_jwk
+from .keys import MIN_SECRET_BYTES
 from .rounds import Rounds, log
 
 MAX_BYTES = 512 * 1024
@@ -50,7 +53,14 @@ def _contents(content: Mapping[str, Any]) -> Contents:
     texts = content["secrets"]
     if not isinstance(texts, list) or not texts or not all(type(text) is str and text.isascii() for text in texts):
         raise ValueError("the member secrets is a list of base64url texts")
-    return Contents(held, tuple(b64url_decode(text.encode("ascii")) for text in texts))
+    return Contents(held, tuple(_secret(text) for text in texts))
+
+
+def _secret(text: str) -> bytes:
+    secret = b64url_decode(text.encode("ascii"))
+    if len(secret) < MIN_SECRET_BYTES:
+        raise ValueError(f"each of the secrets has at least {MIN_SECRET_BYTES} bytes")
+    return secret
 
 
 def _has_state(jwk: object) -> bool:
@@ -65,23 +75,34 @@ def _held(jwk: Mapping[str, Any]) -> Held:
 
 
 def key_file_text(contents: Contents) -> str:
-    """What :func:`read_key_file` reads as ``contents``. It is as secret as the keys."""
-    keys = []
-    for one in contents.held:
-        jwk = {**one.key.private_jwk(), "state": one.state, "since": int(one.since)}
-        keys.append(jwk if one.until == float("inf") else {**jwk, "until": int(one.until)})
+    """What :func:`read_key_file` reads as ``contents``, its times in whole seconds. It is as secret as the keys.
+
+    Raises ValueError if the current key is public only.
+    """
+    keys = [_jwk(one) for one in contents.held]
     return json.dumps({"keys": keys, "secrets": [b64url_encode(one).decode() for one in contents.secrets]}, indent=2)
+
+
+def _jwk(one: Held) -> dict[str, Any]:
+    whole = one.key.is_private or one.state == "current"
+    jwk = (one.key.private_jwk() if whole else one.key.public_jwk()) or {}
+    jwk |= {"state": one.state, "since": math.floor(one.since)}
+    return jwk if one.until == math.inf else {**jwk, "until": math.ceil(one.until)}  # never gone too early
 
 
 def write_key_file(path: Path, contents: Contents, *, new: bool = False) -> None:
     """Put ``contents`` in the place of what is at ``path``, whole or not at all; readable by its owner only.
 
-    ``new``: nothing may be at ``path`` yet; of several processes that make it at once, one does.
+    The owner stays who it was: a file that root has changed can still be read by the service. A symbolic link stays
+    one. ``new``: nothing may be at ``path`` yet; of several processes that make it at once, one does.
 
     Raises:
         FileExistsError: something is there although the file is to be new.
-        OSError: it cannot be written.
+        ValueError: the current key is public only.
+        OSError: it cannot be written, or would belong to somebody else.
     """
+    if not new:
+        path = path.resolve()
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -89,19 +110,46 @@ def write_key_file(path: Path, contents: Contents, *, new: bool = False) -> None
             file.write(key_file_text(contents) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        if new:
-            os.link(beside, path)
-        else:
-            beside.replace(path)
+            if not new:
+                _keep_owner(file.fileno(), path)
+        _put_in_place(beside, path, new=new)
+        _sync_directory(path)
     finally:
         with suppress(OSError):
             beside.unlink()
 
 
+def _keep_owner(descriptor: int, path: Path) -> None:
+    made, before = os.fstat(descriptor), path.stat()
+    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+
+
+def _sync_directory(path: Path) -> None:
+    """So that the change outlives a power failure too, where a directory can be opened."""
+    with suppress(OSError):
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _put_in_place(beside: Path, path: Path, *, new: bool) -> None:
+    if not new:
+        beside.replace(path)
+        return
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        raise FileExistsError(errno.EEXIST, "there is a file of this name already", str(path)) from None
+
+
 class KeyFile:
     """The source of a ring whose keys are in a file. It is looked at in a thread, at every interval.
 
-    A file that is missing or damaged changes nothing: the ring goes on with what it has, and the log says so once.
+    A file that is missing or damaged changes nothing: the ring goes on with what it has, and the log says so once. So
+    does one with which a service that could sign could not any more.
 
     Attributes:
         is_running, tell: as in :class:`.key_states.Source`.
@@ -112,6 +160,7 @@ class KeyFile:
         self._path = path
         self._seen: tuple[int, ...] | None = None
         self._complained: str | None = None
+        self._signs = False
         self._rounds = Rounds(self._look, interval)
         self._opening = SingleFlight()
         self.is_running: Callable[[], bool] = _never
@@ -121,9 +170,13 @@ class KeyFile:
         """What is in the file now. Raises OSError and ValueError as :func:`read_key_file` does."""
         self._seen = self._stamp()
         contents = read_key_file(self._path)
-        if os.name == "posix" and self._path.stat().st_mode & 0o077:
-            log.warning("%s holds private keys and can be read by others: chmod 600 it", self._path)
+        self._signs = _can_sign(contents)
+        self._judge_mode()
         return contents
+
+    def _judge_mode(self) -> None:
+        if self._signs and os.name == "posix" and self._path.stat().st_mode & 0o077:
+            log.warning("%s holds private keys and can be read by others: chmod 600 it", self._path)
 
     def _stamp(self) -> tuple[int, ...]:
         found = self._path.stat()
@@ -167,6 +220,9 @@ class KeyFile:
         if stamp == self._seen:
             return None
         contents = read_key_file(self._path)
+        if self._signs and not _can_sign(contents):
+            raise ValueError(f"{self._path}: no key in it signs: the current one has to be private")
+        self._judge_mode()
         self._seen = stamp
         return contents
 
@@ -174,6 +230,11 @@ class KeyFile:
         if reason != self._complained:
             log.error("the keys stay as they are: %s", reason)
         self._complained = reason
+
+
+def _can_sign(contents: Contents) -> bool:
+    """Whether an issuer can live with it."""
+    return bool(contents.secrets) and contents.held[0].state == "current" and contents.held[0].key.is_private
 
 
 def _nobody(_contents: Contents) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
+import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from .concurrency import SingleFlight, stop_task
 from .encoding import json_object
 from .key_states import Contents, in_order
 from .key_texts import keys_of_set
+from .keys import Key
 from .rounds import Complaints, log
 
 MAX_BYTES = 256 * 1024
@@ -34,15 +37,17 @@ def checked_url(url: str) -> str:
     Raises:
         ValueError: not https, unless it is http on loopback; no host; a user name, a fragment, or a blank in it.
     """
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:  # its message may quote a password
+        raise ValueError("the URL of a JWK Set is not one that can be read") from None
     if not host or "@" in parts.netloc or parts.fragment or not url.isprintable() or " " in url:
         raise ValueError("the URL of a JWK Set has a host, and neither user name nor fragment")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
         raise ValueError(
             "keys are fetched by https, or by http from this machine: whoever can change them lets anybody in"
         )
-    _ = parts.port  # ValueError if it is none
     return url
 
 
@@ -71,12 +76,21 @@ def http_library() -> ModuleType:
         ) from None
 
 
+def _needs_key_pairs() -> None:
+    """Raise ImportError now, not at every fetch, if keys could not be read."""
+    try:
+        from . import signatures  # noqa: F401
+    except ImportError as error:
+        raise ImportError("key pairs need cryptography: pip install 'jwt-refresh-middleware[gateway]'") from error
+
+
 class RemoteKeys:
     """The source of a ring whose keys an issuer publishes.
 
     They are fetched when it is opened, then at every ``refresh_interval``. A token with a ``kid`` that is not known
     asks for a fetch as well; it is answered without waiting for that. Two fetches never begin within ``cooldown``,
-    whatever comes in. If a fetch fails, the keys that are there are kept, and it is tried again after the cool-down.
+    whatever comes in, and also if it is closed and opened in between. If a fetch fails, the keys that are there are
+    kept, and it is tried again after the cool-down. A cool-down that is longer than the interval is as long as that.
 
     Attributes:
         is_running, tell: as in :class:`.key_states.Source`.
@@ -87,18 +101,22 @@ class RemoteKeys:
         """All times in seconds. ``timeout``: for a whole fetch, and how long a start waits for the first."""
         self._url = checked_url(url)
         self._http = http_library()
+        _needs_key_pairs()
         self._refresh_interval = refresh_interval
-        self._cooldown = cooldown
+        self._cooldown = min(cooldown, refresh_interval)
         self._timeout = timeout
+        self._name = url.partition("?")[0]  # what may be logged: a query may hold a secret
         self._etag: str | None = None
-        self._body = b""
+        self._body = self._judged = b""
+        self._began = -math.inf
+        self._client: Any = None
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wanted = asyncio.Event()
         self._first = asyncio.Event()
         self._is_wanted = False
         self._opening = SingleFlight()
-        self._complaints = Complaints(f"no keys from {url}")
+        self._complaints = Complaints(f"no keys from {self._name}")
         self.fetches = 0
         self.is_running: Callable[[], bool] = _never
         self.tell: Callable[[Contents], None] = _nobody
@@ -111,10 +129,12 @@ class RemoteKeys:
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._wanted, self._first = asyncio.Event(), asyncio.Event()
-        self._is_wanted = False
-        self._task = self._loop.create_task(self._go_on())
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._first.wait(), self._timeout)
+        self._client = None
+        cooling = self._began + self._cooldown - time.monotonic()
+        self._task = self._loop.create_task(self._go_on(max(0.0, cooling)))
+        if cooling <= 0:  # else it was closed just now, and nobody waits for the cool-down
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._first.wait(), self._timeout)
         self.is_running = self._loop.is_running
 
     async def ready(self) -> None:
@@ -134,64 +154,87 @@ class RemoteKeys:
         loop = self._loop
         if not self._is_wanted and loop is not None and self.is_running():
             self._is_wanted = True
-            loop.call_soon_threadsafe(self._wanted.set)
+            with suppress(RuntimeError):  # another thread has just closed the loop
+                loop.call_soon_threadsafe(self._wanted.set)
 
-    async def _go_on(self) -> None:
-        async with self._http.AsyncClient(follow_redirects=False, timeout=self._timeout, **self._options()) as client:
+    async def _go_on(self, cooling: float) -> None:
+        await asyncio.sleep(cooling)
+        async with AsyncExitStack() as closing:
             while True:
                 self._is_wanted = False
                 self._wanted.clear()
-                succeeded = await self._attempt(client)
+                self._began = time.monotonic()
+                succeeded = await self._attempt(closing)
                 self._first.set()
                 await asyncio.sleep(self._cooldown)
                 if succeeded:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wanted.wait(), max(0.0, self._refresh_interval - self._cooldown))
 
-    def _options(self) -> dict[str, Any]:
-        """Proxies of the environment count for other machines only."""
-        return {"trust_env": self._url.startswith("https:")}
-
-    async def _attempt(self, client: Any) -> bool:
+    async def _attempt(self, closing: AsyncExitStack) -> bool:
         """One fetch; whether it succeeded. Raises nothing: whatever goes wrong, the keys stay as they are."""
         self.fetches += 1
         try:
             async with asyncio.timeout(self._timeout):
-                contents = await self._fetch(client)
-            if contents is not None:
-                self.tell(contents)
+                await self._fetch(self._client or await self._connect(closing))
             return True
         except Exception as error:  # noqa: BLE001  a library, a proxy, an issuer: none of them may end the task
             self._complaints.about(error)
             return False
 
-    async def _fetch(self, client: Any) -> Contents | None:
-        """What the issuer publishes; None if that has not changed. Raises FetchFailed, and what the library raises."""
+    async def _connect(self, closing: AsyncExitStack) -> Any:
+        """A client of the library. Proxies of the environment count for other machines only."""
+        options = {"follow_redirects": False, "timeout": self._timeout, "trust_env": self._url.startswith("https:")}
+        self._client = await closing.enter_async_context(self._http.AsyncClient(**options))
+        return self._client
+
+    async def _fetch(self, client: Any) -> None:
+        """Tell what the issuer publishes, if that has changed. Raises FetchFailed, and what the library raises."""
         headers = {"accept": "application/jwk-set+json, application/json", "accept-encoding": "identity"}
         if self._etag is not None:
             headers["if-none-match"] = self._etag
         async with client.stream("GET", self._url, headers=headers) as response:
             if response.status_code == 304 and self._etag is not None:
-                return None
+                return
             if response.status_code != 200:  # a redirect too: it would lead to somebody else's keys
                 raise FetchFailed(f"status {response.status_code}")
             body = await _limited(response)
             etag = response.headers.get("etag")
-        contents = None if body == self._body else self._contents(body)
+        if body != self._body:
+            self.tell(Contents(in_order(self._keys(body), 0.0), ()))
         self._etag, self._body = etag, body
-        return contents
 
-    def _contents(self, body: bytes) -> Contents:
+    def _keys(self, body: bytes) -> list[Key]:
+        """The keys in it that are good. What is wrong with the others is logged once, not at every fetch."""
+        report = _say_nothing if body == self._judged else self._left_out
+        self._judged = body
         try:
-            keys = keys_of_set(json_object(body), tolerant=self._left_out)
+            keys = _public(keys_of_set(json_object(body), tolerant=report), report)
         except ValueError as error:
             raise FetchFailed(str(error)) from None
         if not keys:
             raise FetchFailed("there is no usable key in it")
-        return Contents(in_order(keys, 0.0), ())
+        return keys
 
     def _left_out(self, error: ValueError) -> None:
-        log.warning("a key of %s is left out: %s", self._url, error)
+        log.warning("a key of %s is left out: %s", self._name, error)
+
+
+def _public(keys: list[Key], report: Callable[[ValueError], None]) -> list[Key]:
+    """Those whose private half is not in the set: who can read it could sign with that."""
+    lost = [_material(key) for key in keys if key.is_private]
+    for _ in lost:
+        report(ValueError("its private half is published with it: it is no secret any more"))
+    return [key for key in keys if _material(key) not in lost]
+
+
+def _material(key: Key) -> dict[str, Any]:
+    """The public key itself, whatever it is called."""
+    return {name: value for name, value in (key.public_jwk() or {}).items() if name not in ("kid", "alg")}
+
+
+def _say_nothing(_error: ValueError) -> None:
+    """It was said already."""
 
 
 async def _limited(response: Any) -> bytes:

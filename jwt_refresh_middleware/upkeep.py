@@ -56,11 +56,14 @@ class Together:
 
 
 async def _close(parts: Sequence[Upkeep]) -> None:
-    if parts:
+    failure: BaseException | None = None
+    for part in reversed(parts):
         try:
-            await parts[-1].close()
-        finally:
-            await _close(parts[:-1])
+            await part.close()
+        except BaseException as error:  # noqa: BLE001  raised below, when the others have been closed
+            failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def together(*parts: Upkeep | None) -> Upkeep | None:
