@@ -24,6 +24,7 @@ from .remote import RemoteKeys
 from .sessions import are_clean, is_clean
 from .upkeep import Upkeep, together
 from .values import quick, seconds
+from .weak_keys import is_of_a_pair, readings
 
 MAX_TOKEN_BYTES = 8192
 """Longer tokens are refused unread; servers cut request headers at 8 KiB to 64 KiB."""
@@ -117,14 +118,34 @@ class Known:
 
 
 def usable(key: Key) -> Key:
-    """Refuse a shared secret that is somebody's public key (RFC 8725, 2.1: algorithm confusion)."""
+    """Refuse a shared secret that is somebody's public key, however it is spelled (RFC 8725, 2.1).
+
+    PyJWT knows PEM, JWK and some DER; what it lets through is known here.
+    """
     if not isinstance(key, HmacKey):
         return key
     try:
-        _HS256.prepare_key(key.secret)
+        for reading in readings(key.secret):
+            _HS256.prepare_key(reading)
+            if is_of_a_pair(reading):
+                raise InvalidKeyError
     except InvalidKeyError:
         raise ValueError("this secret is a public or asymmetric key; a shared secret is random text") from None
     return key
+
+
+class _KnownKeys:
+    """The keys of a verifier at one time, and headers that tokens under them have. Other keys are another object.
+
+    What was found out with one of these is never mixed with another: threads may verify while the keys change.
+    """
+
+    __slots__ = ("by_kid", "headers", "held")
+
+    def __init__(self, held: tuple[Held, ...]) -> None:
+        self.held = held
+        self.by_kid = {usable(one.key).kid: (one,) for one in held}
+        self.headers: dict[bytes, tuple[Held, ...]] = {}
 
 
 class Feed(Upkeep, Protocol):
@@ -188,8 +209,6 @@ class Verifier:
         self.clock = clock
         self._leeway = seconds(leeway, "leeway", least=0, most=MAX_LEEWAY)
         self._max_lifetime = None if max_lifetime is None else seconds(max_lifetime, "max_lifetime", least=1)
-        self._by_kid: dict[str, tuple[Held, ...]] = {}
-        self._headers: dict[bytes, tuple[Held, ...]] = {}
         self.remembered: dict[bytes, Known] = {}
         self._oldest_first: deque[bytes] = deque()  # a dict that is emptied from its front is slow to find it
         self.cache_size = cache_size
@@ -244,8 +263,7 @@ class Verifier:
 
     def _keys_changed(self) -> None:
         """Nothing is remembered of tokens under keys that may be gone."""
-        self._by_kid = {usable(one.key).kid: (one,) for one in self.keys.held}
-        self._headers = {}
+        self._known_keys = _KnownKeys(self.keys.held)
         self.remembered.clear()
         self._oldest_first.clear()
 
@@ -281,14 +299,14 @@ class Verifier:
 
     def require_keys(self) -> None:
         """Raise KeysUnavailable as long as there is no key: the issuer that publishes them has not answered yet."""
-        if not self._by_kid:
+        if not self._known_keys.held:
             raise KeysUnavailable
 
     def _examine(self, credentials: bytes) -> Known:
         self.require_keys()
-        now, keys = self.clock(), self._by_kid
+        now, keys = self.clock(), self._known_keys
         try:
-            token, key_until = self._read(credentials[len(BEARER) :], now)
+            token, key_until = self._read(credentials[len(BEARER) :], now, keys)
         except Exception:  # noqa: BLE001  the one place that turns the unknown into a refusal, whatever it is
             raise TokenInvalid from None
         known = Known(token, min(token.expires_at + self._leeway, key_until))
@@ -296,22 +314,27 @@ class Verifier:
             raise TokenExpired
         if known.session_id in self.revoked:
             raise TokenRevoked
-        if self.cache_size and keys is self._by_kid:  # another thread may have changed them
-            if len(self._oldest_first) >= self.cache_size:
-                self.remembered.pop(self._oldest_first.popleft(), None)
-            self.remembered[credentials] = known
-            self._oldest_first.append(credentials)
+        if self.cache_size:
+            self._remember(credentials, known)
+            if keys is not self._known_keys:  # another thread has changed them, before this was there to be forgotten
+                self.remembered.pop(credentials, None)
         return known
 
-    def _read(self, token: bytes, now: float) -> tuple[AccessToken, float]:
+    def _remember(self, credentials: bytes, known: Known) -> None:
+        if len(self._oldest_first) >= self.cache_size:
+            self.remembered.pop(self._oldest_first.popleft(), None)
+        self.remembered[credentials] = known
+        self._oldest_first.append(credentials)
+
+    def _read(self, token: bytes, now: float, ours: _KnownKeys) -> tuple[AccessToken, float]:
         """What the token says, and when its key is gone: the signature first. Raises ValueError or TypeError."""
         if len(token) > MAX_TOKEN_BYTES:
             _refuse()
         signed, _, signature = token.rpartition(b".")
         header, _, payload = signed.partition(b".")
-        headers = self._headers
+        headers = ours.headers
         known = headers.get(header)
-        keys = known or self._read_header(header)
+        keys = known or self._read_header(header, ours)
         for one in keys:
             if one.until > now and one.key.verifies(signed, signature):
                 if known is None and len(headers) < _KNOWN_HEADERS:
@@ -319,7 +342,7 @@ class Verifier:
                 return self._read_claims(json_object(b64url_decode(payload)), now), one.until
         raise ValueError("not signed by one of our keys")
 
-    def _read_header(self, segment: bytes) -> tuple[Held, ...]:
+    def _read_header(self, segment: bytes, ours: _KnownKeys) -> tuple[Held, ...]:
         """The keys that may have signed under this header: one, or all where it names none."""
         header = json_object(b64url_decode(segment))
         kind, algorithm, kid = header.get("typ"), header.get("alg"), header.get("kid", "")
@@ -327,7 +350,7 @@ class Verifier:
             _refuse()
         if type(kid) is not str or type(algorithm) is not str:
             _refuse()
-        keys = self._by_kid.get(kid, ()) if "kid" in header else self.keys.held
+        keys = ours.by_kid.get(kid, ()) if "kid" in header else ours.held
         if not keys and self.keys.source is not None:
             self.keys.source.missed()
         return tuple(one for one in keys if algorithm in one.key.accepted)

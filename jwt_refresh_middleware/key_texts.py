@@ -54,9 +54,10 @@ def key_of_jwk(jwk: object) -> Key:
     """
     jwk = _object(jwk)
     _check_use(jwk)
-    read = _READERS.get(jwk.get("kty"))  # type: ignore[arg-type]
+    kind = jwk.get("kty")
+    read = _READERS.get(kind) if type(kind) is str else None
     if read is None:
-        raise UnusableKey(f"a key of type {_shown(jwk.get('kty'))} cannot be used; OKP, EC, RSA and oct can")
+        raise UnusableKey(f"a key of type {_shown(kind)} cannot be used; OKP, EC, RSA and oct can")
     algorithm = jwk.get("alg")
     if algorithm is not None and algorithm not in ALGORITHMS:
         raise UnusableKey(f"a key for {_shown(algorithm)} cannot be used; supported are {', '.join(ALGORITHMS)}")
@@ -64,7 +65,7 @@ def key_of_jwk(jwk: object) -> Key:
         return read(jwk, algorithm, jwk.get("kid"))
     except UnusableKey:
         raise
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise ValueError(f"not a usable JWK: {error}") from None
 
 
@@ -81,7 +82,9 @@ def _check_use(jwk: Mapping[str, Any]) -> None:
         raise UnusableKey("this key is not for signatures: its use is another")
     if operations is not None and (
         not isinstance(operations, list)
-        or not {"verify", "sign"}.intersection(one for one in operations if type(one) is str)
+        or not ({"verify", "sign"} if _PRIVATE.intersection(jwk) else {"verify"}).intersection(
+            one for one in operations if type(one) is str
+        )
     ):
         raise UnusableKey("this key is not for signatures: its key_ops do not say verify")
     if kid is not None and (type(kid) is not str or not 0 < len(kid) <= _MAX_KID or not kid.isprintable()):
@@ -177,7 +180,7 @@ def keys_of_pem(pem: str | bytes, password: bytes | None = None) -> list[Key]:
     Raises:
         ValueError: no key in it, a kind of key that cannot be used, a wrong password, or a weak key.
     """
-    text = pem.decode("utf-8") if isinstance(pem, bytes) else pem
+    text = pem.decode("ascii", "replace") if isinstance(pem, bytes) else pem  # an error would quote the bytes
     blocks = [found for found in _BLOCK.finditer(text) if found[1] != "EC PARAMETERS"]
     if not blocks or len(blocks) > MAX_KEYS:
         raise ValueError("there is no key in this PEM text" if not blocks else f"more than {MAX_KEYS} keys")
@@ -186,8 +189,8 @@ def keys_of_pem(pem: str | bytes, password: bytes | None = None) -> list[Key]:
 
 def _key_of_block(label: str, block: bytes, password: bytes | None) -> Key:
     made = _signatures()
-    if not label.endswith(("PRIVATE KEY", "PUBLIC KEY")):
-        raise ValueError(f"a PEM block of {label} is no key; PRIVATE KEY and PUBLIC KEY are")
+    if not label.endswith(("PRIVATE KEY", "PUBLIC KEY")) or label.startswith("OPENSSH"):
+        raise ValueError(f"a PEM block of {label} is not read; PRIVATE KEY and PUBLIC KEY are")
     try:
         key = made.load_public(block) if label.endswith("PUBLIC KEY") else made.load_private(block, password)
     except TypeError as error:  # encrypted without a password, or the other way round
@@ -206,8 +209,9 @@ def keys_of_set(jwks: object, *, tolerant: Callable[[ValueError], None] | None =
 
     Args:
         jwks: what was parsed of JSON.
-        tolerant: told of each key that cannot be used, which is left out; shared secrets are among these. Default:
-            one such key is an error for the whole set.
+        tolerant: told of each key that cannot be used, which is left out; shared secrets and private keys are among
+            these: whoever can read the set can sign with them. Default: one key that cannot be used is an error for
+            the whole set, and private keys are welcome.
 
     Raises:
         ValueError: not a JWK Set, a key that cannot be used, a ``kid`` twice, or shared secrets beside key pairs.
@@ -224,8 +228,8 @@ def _usable(listed: list[object], tolerant: Callable[[ValueError], None] | None)
     for jwk in listed:
         try:
             key = key_of_jwk(jwk)
-            if tolerant is not None and isinstance(key, HmacKey):
-                raise UnusableKey("a shared secret stands in a set of public keys: it is no secret any more")
+            if tolerant is not None and key.is_private:
+                raise UnusableKey("a secret or private key stands in a set of public keys: it is no secret any more")
             keys.append(key)
         except ValueError as error:
             if tolerant is None:
@@ -246,11 +250,6 @@ def check_set(keys: list[Key], tolerant: Callable[[ValueError], None] | None = N
     if len({isinstance(key, HmacKey) for key in left}) > 1:
         raise ValueError("shared secrets and key pairs do not stand in one set (RFC 8725, 2.1)")
     return left
-
-
-def private_members(jwk: Mapping[str, Any]) -> frozenset[str]:
-    """Which members of a JWK must not be published."""
-    return _PRIVATE.intersection(jwk)
 
 
 def _shown(value: object) -> str:

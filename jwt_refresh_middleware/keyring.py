@@ -15,7 +15,7 @@ from .encoding import json_object
 from .key_file import KeyFile, write_key_file
 from .key_states import Contents, Held, Source, in_order, living, rotated
 from .key_texts import keys_of_pem, keys_of_set, new_key
-from .keys import MIN_SECRET_BYTES, HmacKey, Key
+from .keys import HmacKey, Key, checked_length
 from .values import seconds
 
 DEFAULT_OVERLAP = timedelta(minutes=16)
@@ -66,9 +66,7 @@ class KeyRing:
             raise ValueError("at least one key is needed")
         if secrets is None:
             secrets = [key.secret_of_its_own() for key in self.keys if key.is_private]
-        if any(len(secret) < MIN_SECRET_BYTES for secret in secrets):
-            raise ValueError(f"a secret needs at least {MIN_SECRET_BYTES} bytes")
-        self.secrets = tuple(secrets)
+        self.secrets = tuple(checked_length(secret) for secret in secrets)
 
     @classmethod
     def from_secret(cls, secret: str | Sequence[str]) -> Self:
@@ -78,11 +76,7 @@ class KeyRing:
             ValueError: a secret of under 32 bytes, or none at all.
             TypeError: something that is not text.
         """
-        listed = [secret] if isinstance(secret, str) else list(secret)
-        for one in listed:
-            if not isinstance(one, str):
-                raise TypeError(f"a secret is a str, not {type(one).__name__}")
-        return cls([HmacKey(one.encode("utf-8")) for one in listed])
+        return cls([HmacKey(_utf8(one)) for one in ([secret] if isinstance(secret, str) else list(secret))])
 
     @classmethod
     def from_pem(cls, *pems: str | bytes, password: bytes | None = None) -> Self:
@@ -118,7 +112,7 @@ class KeyRing:
         if text.startswith("-----BEGIN"):
             return cls.from_pem(text.replace("\\n", "\n"))
         if text.startswith("{"):
-            return cls.from_jwks(json_object(text.encode("utf-8")))
+            return cls.from_jwks(_json(name, text))
         return cls.from_secret(text)
 
     @classmethod
@@ -188,9 +182,20 @@ class KeyRing:
         self.replace(Contents(rotated(self.held, self._clock(), self._overlap), self.secrets))
 
     def replace(self, contents: Contents) -> None:
-        """Hold something else from now on, and tell all followers. Raises ValueError as the constructor does."""
-        self.held = self._lasting(in_order(contents.held, self._clock()))
-        self.secrets = contents.secrets
+        """Hold something else from now on, and tell all followers; or all stays as it is.
+
+        Raises ValueError as the constructor does, or if a follower cannot work with it: an issuer has to sign.
+        """
+        before = Contents(self.held, self.secrets)
+        held, secrets = in_order(contents.held, self._clock()), tuple(checked_length(one) for one in contents.secrets)
+        try:
+            self._hold(Contents(self._lasting(held), secrets))
+        except ValueError:
+            self._hold(before)
+            raise
+
+    def _hold(self, contents: Contents) -> None:
+        self.held, self.secrets = contents.held, contents.secrets
         for follower in [*self._followers]:
             told = follower()
             if told is None:
@@ -206,7 +211,7 @@ class KeyRing:
         """Keep the time of the issuer that signs with this ring, and each key as long as its tokens live (seconds)."""
         self._clock = clock
         self._overlap = max(self._overlap, access_ttl)
-        self.held = self._lasting(self.held)
+        self._hold(Contents(self._lasting(self.held), self.secrets))
 
     def _lasting(self, held: tuple[Held, ...]) -> tuple[Held, ...]:
         """No key is gone before the tokens are that it has signed, whatever a file says."""
@@ -219,6 +224,22 @@ class KeyRing:
 
     def __repr__(self) -> str:
         return f"KeyRing({[f'{one.key.kid} ({one.state})' for one in self.held]})"
+
+
+def _utf8(secret: object) -> bytes:
+    if not isinstance(secret, str):
+        raise TypeError(f"a secret is a str, not {type(secret).__name__}")
+    try:
+        return secret.encode("utf-8")
+    except UnicodeEncodeError:  # which would quote the secret
+        raise ValueError("a secret is text that can be written in UTF-8") from None
+
+
+def _json(name: str, text: str) -> dict[str, Any]:
+    try:
+        return json_object(_utf8(text))
+    except ValueError:  # which would hold the text
+        raise ValueError(f"the environment variable {name} holds JSON that cannot be read") from None
 
 
 def key_ring(keys: KeyRing | str | Sequence[str]) -> KeyRing:

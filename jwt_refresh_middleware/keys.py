@@ -15,6 +15,16 @@ MIN_SECRET_BYTES = 32
 """RFC 7518, 3.2: an HS256 key is at least as long as the hash, 256 bits."""
 
 
+def checked_length(secret: bytes) -> bytes:
+    """``secret``, if it is long enough. Raises ValueError."""
+    if len(secret) < MIN_SECRET_BYTES:
+        raise ValueError(
+            f"a secret needs at least {MIN_SECRET_BYTES} bytes (RFC 7518, 3.2), this one has {len(secret)}; "
+            "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return secret
+
+
 def prepared_hmac(key: bytes) -> Any:
     """The state of HMAC-SHA-256 under ``key``: ``copy()`` it, then ``update()`` and ``digest()`` the copy.
 
@@ -78,12 +88,7 @@ class HmacKey:
     _mac: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if len(self.secret) < MIN_SECRET_BYTES:
-            raise ValueError(
-                f"a secret needs at least {MIN_SECRET_BYTES} bytes (RFC 7518, 3.2), this one has {len(self.secret)}; "
-                "make one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
-            )
-        object.__setattr__(self, "_mac", prepared_hmac(self.secret))
+        object.__setattr__(self, "_mac", prepared_hmac(checked_length(self.secret)))
         if not self.kid:
             object.__setattr__(
                 self, "kid", b64url_encode(derived(self.secret, b"jwt_refresh_middleware.kid")[:9]).decode()

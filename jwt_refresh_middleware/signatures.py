@@ -6,7 +6,7 @@ from abc import abstractmethod
 from hashlib import sha256
 from typing import Any, ClassVar
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -274,12 +274,18 @@ FAMILY: dict[str, type[Ed25519Key | EcKey | RsaKey]] = {
 
 def load_private(block: bytes, password: bytes | None) -> Any:
     """The private key of a PEM block. Raises ValueError; TypeError for a password too many or too few."""
-    return load_pem_private_key(block, password)
+    try:
+        return load_pem_private_key(block, password)
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from None
 
 
 def load_public(block: bytes) -> Any:
     """The public key of a PEM block. Raises ValueError."""
-    return load_pem_public_key(block)
+    try:
+        return load_pem_public_key(block)
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from None
 
 
 def _b64(raw: bytes) -> str:
