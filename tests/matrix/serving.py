@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from jwt_refresh_middleware import KeyRing
+
 from ..servers import free_port
 from ..web.asgi import Reply
 from ..web.support import PASSWORD, Tokens
+from .apps.keys import keys
 from .wire import Line
 
 _ROOT = Path(__file__).parents[2]
@@ -43,9 +46,12 @@ def command(server: str, target: str, port: int, root_path: str = "") -> list[st
 class Running:
     """One app on one server. It is started by whoever needs it first, and may be stopped and needed again."""
 
-    def __init__(self, framework: str, server: str, *, root_path: str = "", **environment: str) -> None:
+    def __init__(
+        self, framework: str, server: str, *, root_path: str = "", algorithm: str = "HS256", **environment: str
+    ) -> None:
         self.framework = framework
         self.server = server
+        self.algorithm = algorithm
         self.root_path = root_path
         self.directory = Path(tempfile.mkdtemp(prefix="jrm-matrix-"))
         self.closed = self.directory / "closed"
@@ -53,6 +59,10 @@ class Running:
         self.database = self.directory / "sessions.db"
         self.port = free_port()
         places = {"MATRIX_STORE": f"{self.database}", "MATRIX_CLOSED": f"{self.closed}"}
+        self._key_file = None if algorithm == "HS256" else f"{self.directory}/keys.json"
+        if self._key_file:
+            KeyRing.generate(algorithm).save(self._key_file)  # type: ignore[arg-type]
+            places["MATRIX_KEYS"] = self._key_file
         self._environment = os.environ | places | environment
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -121,6 +131,10 @@ class Running:
     def log(self) -> str:
         """Everything it has written so far."""
         return (self.directory / "log").read_text(errors="replace")
+
+    def keys(self) -> Any:
+        """What its issuer has been given."""
+        return keys(self._key_file)
 
     def line(self) -> Line:
         return Line(self.port)

@@ -7,12 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jwt_refresh_middleware import Issuer, MemoryStore
+from jwt_refresh_middleware import Issuer, KeyRing, MemoryStore, Verifier
 
 from ..web.asgi import Reply
 from ..web.problems import assert_problem, deletes_cookie
 from ..web.support import COOKIE, PASSWORD, Tokens
-from .apps.keys import keys
 from .serving import Running
 from .wire import request_bytes
 
@@ -21,11 +20,11 @@ BY_BODY = {"x-token-transport": "body"}
 OF_A_SERVER = {b"date", b"server", b"connection", b"transfer-encoding", b"keep-alive"}
 
 
-def expired_token() -> str:
+def expired_token(running: Running) -> str:
     """One that the service's own keys have signed, an hour ago."""
 
     async def make() -> str:
-        async with Issuer(keys(), MemoryStore(), clock=lambda: time.time() - 3600) as issuer:
+        async with Issuer(running.keys(), MemoryStore(), clock=lambda: time.time() - 3600) as issuer:
             return (await issuer.login("alice")).access_token
 
     return asyncio.run(make())
@@ -91,8 +90,20 @@ def test_refused(running: Running, why: str) -> None:
 
 
 def test_an_expired_token(running: Running) -> None:
-    reply = running.ask("GET", "/me", {"authorization": f"Bearer {expired_token()}"})
+    reply = running.ask("GET", "/me", {"authorization": f"Bearer {expired_token(running)}"})
     assert_problem(reply, "token_expired")
+
+
+def test_the_public_keys_verify_a_token(running: Running) -> None:
+    reply = running.ask("GET", "/auth/jwks.json")
+    assert (reply.status, reply.one("cache-control")) == (200, "public, max-age=300")
+    if running.algorithm == "HS256":
+        assert reply.json() == {"keys": []}
+        return
+    assert {jwk["alg"] for jwk in reply.json()["keys"]} == {running.algorithm}
+    assert all("d" not in jwk for jwk in reply.json()["keys"])
+    verifier = Verifier(KeyRing.from_jwks(reply.json()))
+    assert verifier.verify(running.login().access).subject == "alice"
 
 
 def test_two_authorization_headers(running: Running) -> None:

@@ -1,12 +1,11 @@
-"""The keys of the matrix, the same in the servers and in the test that makes tokens of its own."""
+"""The keys of the matrix, the same in a server and in the test that makes tokens of its own."""
 
-import os
 from typing import Any
 
+from jwt_refresh_middleware import KeyRing
 from tests.web.support import SECRET
 
 
-def keys() -> Any:
-    """HS256 with the tests' secret."""
-    assert "MATRIX_KEYS" not in os.environ
-    return SECRET
+def keys(path: str | None) -> Any:
+    """Those of the file, or the tests' secret."""
+    return KeyRing.from_file(path) if path else SECRET

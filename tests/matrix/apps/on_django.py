@@ -4,12 +4,7 @@ import asyncio
 import sys
 from typing import Any
 
-import django
 from django.conf import settings
-
-settings.configure(ROOT_URLCONF=__name__, SECRET_KEY="not used here", ALLOWED_HOSTS=["*"], MIDDLEWARE=[])
-django.setup()
-
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
@@ -20,6 +15,8 @@ from jwt_refresh_middleware import JWTRefreshMiddleware
 from jwt_refresh_middleware.errors import AuthError, InsufficientScope
 
 from . import stage
+
+settings.configure(ROOT_URLCONF=__name__, SECRET_KEY="not used here", ALLOWED_HOSTS=["*"], MIDDLEWARE=[])
 
 _tasks: set[asyncio.Task[None]] = set()
 

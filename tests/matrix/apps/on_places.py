@@ -13,10 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, MemoryStore
-from tests.web.support import check_password
+from tests.web.support import SECRET, check_password
 
 from . import stage
-from .keys import keys
 from .on_bare import bare
 
 CORS = {
@@ -29,7 +28,7 @@ CORS = {
 
 
 def options(**more: Any) -> dict[str, Any]:
-    issuer = Issuer(keys(), MemoryStore())
+    issuer = Issuer(SECRET, MemoryStore())
     return {"issuer": issuer, "authenticate": check_password, "public": ["/open"]} | more
 
 

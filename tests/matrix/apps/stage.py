@@ -2,7 +2,7 @@
 
 The process reads from its environment: ``MATRIX_STORE``, the path of a database (else sessions are in memory);
 ``MATRIX_CLOSED``, a file that is written when the store was closed; ``MATRIX_STARTUP_FAILS``, if the app's own startup
-is to fail; ``MATRIX_KEYS``, see :mod:`.keys`.
+is to fail; ``MATRIX_KEYS``, a file of keys (else HS256 with the tests' secret).
 """
 
 import asyncio
@@ -105,4 +105,5 @@ def options() -> dict[str, Any]:
     """The middleware's own, the same around every app."""
     path = os.environ.get("MATRIX_STORE")
     store: SessionStore = _Database(path) if path else MemoryStore()
-    return {"issuer": Issuer(keys(), store), "authenticate": check_password, "public": PUBLIC}
+    issuer = Issuer(keys(os.environ.get("MATRIX_KEYS")), store)
+    return {"issuer": issuer, "authenticate": check_password, "public": PUBLIC}
