@@ -42,8 +42,8 @@ EXPORTS = [(form, algorithm) for form in FORMS for algorithm in ALGORITHMS if (f
 
 
 @pytest.fixture(params=["jose", "joserfc"])
-def stranger(request: pytest.FixtureRequest, jose: Jose) -> Stranger:
-    return OfJose(jose) if request.param == "jose" else OfJoserfc()
+def stranger(request: pytest.FixtureRequest) -> Stranger:
+    return OfJose(request.getfixturevalue("jose")) if request.param == "jose" else OfJoserfc()
 
 
 @pytest.fixture
@@ -79,6 +79,12 @@ def test_a_key_in_every_form_checks_tokens_with_and_without_a_kid(
         assert token.subject == content["sub"]
         assert token.scopes == ("openid", "profile")
         assert (token.session_id, token.generation, token.auth_time) == (None, None, None)
+
+
+def test_a_key_that_joserfc_encrypts_is_read_with_its_password() -> None:
+    key = jwk.ECKey.generate_key("P-256")
+    keys = KeyRing.from_pem(key.as_pem(private=True, password="a password"), password=b"a password")
+    assert verify(keys, OfJoserfc().sign(key.as_dict(private=True), header("ES256"), claims())).subject
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
