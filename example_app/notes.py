@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from jwt_refresh_middleware.errors import TokenRevoked
 from jwt_refresh_middleware.fastapi import CurrentUser
@@ -11,13 +11,14 @@ from jwt_refresh_middleware.fastapi import CurrentUser
 from .database import Database, NoSuchUser, Note
 from .problems import documented
 
-NoteText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+# The blanks at both ends count, so that the schema says the same, and go then.
+NoteText = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"\S"), AfterValidator(str.strip)]
 
 
 class NewNote(BaseModel):
     """What a note is made from."""
 
-    text: Annotated[NoteText, Field(description="1 to 2000 characters")]
+    text: Annotated[NoteText, Field(description="1 to 2000 characters, not only blanks")]
 
 
 def routes(database: Database) -> APIRouter:

@@ -21,6 +21,9 @@ PROBLEM_SCHEMA: Json = {
         "detail": {"type": "string"},
         "action": {"type": "string", "enum": list(get_args(Action)), "description": "What a client should do."},
         "error": {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "The OAuth 2.0 error code."},
+        "refresh_url": {"type": "string", "description": "In a 401 of a gateway: where to refresh."},
+        "acr_values": {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "RFC 9470, 3."},
+        "max_age": {"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "RFC 9470, 3; seconds."},
     },
 }
 _TEXT: Json = {"type": "string"}

@@ -10,6 +10,7 @@ from ..errors import (
     DeviceMismatch,
     InvalidCredentials,
     InvalidRequest,
+    KeysUnavailable,
     NotFound,
     PayloadTooLarge,
     RateLimited,
@@ -146,7 +147,13 @@ def operations(credentials: Json) -> dict[tuple[str, str], Json]:
             parameters=[{"name": "session_id", "in": "path", "required": True, "schema": _TEXT}],
         ),
         ("/jwks.json", "GET"): _operation(
-            "Public keys", "jwks", {"200": _answer("RFC 7517, 5.", {"application/jwk-set+json": _KEYS})}
+            "Public keys",
+            "jwks",
+            {
+                "200": _answer("RFC 7517, 5.", {"application/jwk-set+json": _KEYS}),
+                "304": {"description": "What the client has is the same."},
+            },
+            errors=(KeysUnavailable,),
         ),
     }
 
