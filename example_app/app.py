@@ -24,7 +24,7 @@ def create_app(settings: Settings) -> FastAPI:
     stage = demo.Stage()
     cookie = Cookie(secure=not settings.insecure_cookie)
     issuer = Issuer(
-        settings.secret,
+        settings.keys,
         SQLiteStore(settings.database),
         access_ttl=settings.access_ttl,
         refresh_ttl=settings.refresh_ttl,

@@ -5,8 +5,9 @@
                    production 900 is usual.
 ``REFRESH_TTL``    Seconds that a login lasts without being used, up to 30 days. Default 604800 (7 days).
 ``DATABASE``       The SQLite file of users, notes and sessions. Default ``./example.db``.
-``AUTH_SECRET``    What tokens are signed with, at least 32 bytes. Default: a generated one, kept in ``.auth_secret``
-                   beside the database; for development only.
+``AUTH_KEYS``      The file of keys that tokens are signed with (``python -m jwt_refresh_middleware keys``). Default: a
+                   generated one, ``.auth_keys.json`` beside the database; for development only.
+``AUTH_SECRET``    Instead of such a file a shared secret of at least 32 bytes; then no gateway can stand in front.
 ``HOST``           The address to listen on. Default ``127.0.0.1``.
 ``PORT``           The port to listen on. Default 8000.
 ``INSECURE_COOKIE``  ``1`` leaves ``Secure`` off the cookie, for browsers (Safari) that want TLS even on this machine.
@@ -19,7 +20,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from .secret import SecretError, development_secret
+from jwt_refresh_middleware import KeyRing
+
+from .keys import KeysError, development_keys, keys_in
 
 _DAY = 86_400
 _MIN_SECRET_BYTES = 32
@@ -36,7 +39,7 @@ class Settings:
     access_ttl: timedelta
     refresh_ttl: timedelta
     database: Path
-    secret: str = field(repr=False)
+    keys: KeyRing = field(repr=False)
     host: str
     port: int
     insecure_cookie: bool
@@ -58,7 +61,7 @@ class Settings:
             access_ttl=timedelta(seconds=access_ttl),
             refresh_ttl=timedelta(seconds=refresh_ttl),
             database=database,
-            secret=_secret(given, database),
+            keys=_keys(given, database),
             host=given.get("HOST", "127.0.0.1"),
             port=port,
             insecure_cookie=insecure_cookie,
@@ -95,18 +98,24 @@ def _file(given: Mapping[str, str], name: str, *, default: str) -> Path:
     return path
 
 
-def _secret(given: Mapping[str, str], database: Path) -> str:
-    secret = given.get("AUTH_SECRET")
-    if secret is None:
-        try:
-            return development_secret(database.with_name(".auth_secret"))
-        except SecretError as error:
-            raise SettingsError(str(error)) from None
+def _keys(given: Mapping[str, str], database: Path) -> KeyRing:
+    if "AUTH_SECRET" in given and "AUTH_KEYS" in given:
+        raise SettingsError("AUTH_SECRET and AUTH_KEYS cannot both be set")
+    if "AUTH_SECRET" in given:
+        return _shared_secret(given["AUTH_SECRET"])
+    try:
+        if "AUTH_KEYS" in given:
+            return keys_in(_file(given, "AUTH_KEYS", default=""))
+        return development_keys(database.with_name(".auth_keys.json"))
+    except KeysError as error:
+        raise SettingsError(f"AUTH_KEYS: {error}") from None
+
+
+def _shared_secret(secret: str) -> KeyRing:
     size = len(secret.encode("utf-8", "surrogateescape"))
     if size < _MIN_SECRET_BYTES:
         raise SettingsError(f"AUTH_SECRET must have at least {_MIN_SECRET_BYTES} bytes, not {size}")
     try:
-        secret.encode("utf-8")
+        return KeyRing.from_secret(secret)
     except UnicodeEncodeError:
         raise SettingsError("AUTH_SECRET must be UTF-8 text") from None
-    return secret

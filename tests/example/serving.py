@@ -35,7 +35,8 @@ def free_port() -> int:
 
 def environment(**settings: str) -> dict[str, str]:
     """Ours, without what would change the app's settings."""
-    names = {"ACCESS_TTL", "REFRESH_TTL", "DATABASE", "AUTH_SECRET", "HOST", "PORT", "INSECURE_COOKIE"}
+    names = {"ACCESS_TTL", "REFRESH_TTL", "DATABASE", "AUTH_SECRET", "AUTH_KEYS", "HOST", "PORT", "INSECURE_COOKIE"}
+    names |= {"UPSTREAM", "JWKS_URL", "SESSIONS"}
     inherited = {name: value for name, value in os.environ.items() if name not in names}
     return inherited | {"PYTHONPATH": str(ROOT)} | settings
 
@@ -43,14 +44,26 @@ def environment(**settings: str) -> dict[str, str]:
 @contextmanager
 def serving(directory: Path, **settings: str) -> Iterator[str]:
     """The address of an example app that runs in ``directory`` until the block ends."""
+    with _running("example_app", directory, {"DATABASE": str(directory / "example.db")} | settings) as address:
+        yield address
+
+
+@contextmanager
+def gateway(directory: Path, upstream: str, **settings: str) -> Iterator[str]:
+    """The address of a gateway in front of ``upstream``."""
+    with _running("example_app.gateway", directory, {"UPSTREAM": upstream} | settings) as address:
+        yield address
+
+
+@contextmanager
+def _running(module: str, directory: Path, settings: dict[str, str]) -> Iterator[str]:
     port = int(settings.get("PORT", free_port()))
-    output = directory / "server.log"
-    settings = {"DATABASE": str(directory / "example.db"), "PORT": str(port)} | settings
+    output = directory / ("server.log" if module == "example_app" else "gateway.log")
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "example_app"],
+            [sys.executable, "-m", module],
             cwd=directory,
-            env=environment(**settings),
+            env=environment(**{"PORT": str(port), **settings}),
             stdout=file,
             stderr=subprocess.STDOUT,
         )

@@ -15,8 +15,8 @@ from starlette.testclient import TestClient
 
 from example_app.app import create_app
 from example_app.database import Database, NoSuchUser
+from example_app.keys import KeysError, development_keys
 from example_app.passwords import Passwords
-from example_app.secret import SecretError, development_secret
 from example_app.settings import Settings, SettingsError
 from tests.example.serving import environment, serving
 
@@ -341,7 +341,8 @@ def test_the_defaults(tmp_path, monkeypatch):
     assert settings.database == tmp_path / "example.db"
     assert settings.url == "http://127.0.0.1:8000/"
     assert settings.insecure_cookie is False
-    assert settings.secret not in repr(settings)
+    assert settings.keys.signing.algorithm == "EdDSA"
+    assert settings.keys.signing.kid not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -376,6 +377,7 @@ def test_the_url_to_open(tmp_path, host, url):
         ("INSECURE_COOKIE", "yes"),
         ("AUTH_SECRET", "too short"),
         ("AUTH_SECRET", "\udcff" * 32),
+        ("AUTH_KEYS", "/nowhere/at/all/keys.json"),
     ],
 )
 def test_a_bad_setting_is_named_in_one_line(tmp_path, name, value):
@@ -411,18 +413,19 @@ def test_an_insecure_cookie_has_no_prefix(tmp_path):
         assert client.post("/auth/refresh").status_code == 200
 
 
-# The development secret
+# The keys
 
 
-def test_the_secret_is_made_once_for_its_owner_only(tmp_path, caplog):
-    path = tmp_path / ".auth_secret"
+def test_the_keys_are_made_once_for_their_owner_only(tmp_path, caplog):
+    path = tmp_path / ".auth_keys.json"
     with caplog.at_level(logging.WARNING, "example_app"):
-        first = Settings.from_environment({"DATABASE": str(tmp_path / "example.db")}).secret
-    assert len(first) >= 32
+        first = Settings.from_environment({"DATABASE": str(tmp_path / "example.db")}).keys
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert "AUTH_SECRET is not set" in caplog.text
-    assert first not in caplog.text
-    assert Settings.from_environment({"DATABASE": str(tmp_path / "other.db")}).secret == first
+    assert "AUTH_KEYS is not set" in caplog.text
+    again = Settings.from_environment({"DATABASE": str(tmp_path / "other.db")}).keys
+    assert again.jwks() == first.jwks()
+    named = Settings.from_environment({"DATABASE": str(tmp_path / "other.db"), "AUTH_KEYS": str(path)}).keys
+    assert named.jwks() == first.jwks()
 
 
 def test_tokens_outlive_a_restart(tmp_path):
@@ -436,21 +439,28 @@ def test_tokens_outlive_a_restart(tmp_path):
         assert client.post("/auth/refresh").status_code == 200
 
 
-def test_processes_that_start_together_agree_on_the_secret(tmp_path):
+def test_processes_that_start_together_agree_on_the_keys(tmp_path):
     for attempt in range(20):
-        path = tmp_path / f"secret-{attempt}"
+        path = tmp_path / f"keys-{attempt}.json"
         with ThreadPoolExecutor(8) as threads:
-            assert len(set(threads.map(development_secret, [path] * 8))) == 1
+            made = threads.map(development_keys, [path] * 8)
+            assert len({keys.signing.kid for keys in made}) == 1
+    assert len([*tmp_path.iterdir()]) == 20, "nothing is left beside them"
 
 
-def test_a_damaged_secret_is_reported(tmp_path, monkeypatch):
-    monkeypatch.setattr("example_app.secret._PATIENCE", 0.05)
-    (tmp_path / ".auth_secret").write_text("short\n")
-    with pytest.raises(SettingsError, match="delete it"):
+def test_damaged_keys_are_reported(tmp_path):
+    (tmp_path / ".auth_keys.json").write_text('{"keys": [')
+    with pytest.raises(SettingsError, match="keys generate"):
         Settings.from_environment({"DATABASE": str(tmp_path / "example.db")})
 
 
+def test_a_secret_or_a_file_of_keys(tmp_path):
+    given = {"DATABASE": str(tmp_path / "x.db"), "AUTH_SECRET": "s" * 32, "AUTH_KEYS": str(tmp_path / "k.json")}
+    with pytest.raises(SettingsError, match="cannot both"):
+        Settings.from_environment(given)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="permissions are another thing there")
-def test_a_secret_that_cannot_be_kept_is_reported(tmp_path):
-    with pytest.raises(SecretError, match="cannot be used"):
-        development_secret(Path(os.devnull) / "secret")
+def test_keys_that_cannot_be_kept_are_reported():
+    with pytest.raises(KeysError, match="cannot be made"):
+        development_keys(Path(os.devnull) / "keys.json")
