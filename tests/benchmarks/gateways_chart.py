@@ -68,8 +68,8 @@ def text(x: float, y: float, content: str, kind: str = "", anchor: str = "start"
 
 
 def bar(x: float, y: float, width: float, way: str, label: str) -> str:
-    """One bar with its figure behind it; never so short that it cannot be seen."""
-    wide, kind = max(width, 1.5), way.replace(" ", "-")
+    """One bar with its figure behind it; never so short that it cannot be seen, but for nothing."""
+    wide, kind = max(width, 1.5) if width else 0, way.replace(" ", "-")
     shape = f'<rect x="{x:g}" y="{y:g}" width="{wide:.1f}" height="{BAR}" rx="2" class="{kind}"/>'
     return shape + text(x + wide + 6, y + BAR - 3, label)
 
@@ -80,14 +80,14 @@ def axis(x: float, y: float, height: float) -> str:
 
 def asked(bars: Mapping[str, Bar], clients: int, y: float) -> Iterator[str]:
     """Who is asked how often; its names are the legend of everything below."""
-    left, most = MARGIN + 210, max(one.centre + one.redis for one in bars.values())
+    left, most = MARGIN + 222, max(one.centre + one.redis for one in bars.values())
     yield text(MARGIN, y, f"Asked elsewhere for 1 000 API requests, {clients} clients", "title")
     yield axis(left, y + 10, STEP * len(bars))
     for row, (way, one) in enumerate(bars.items()):
         at = y + 12 + row * STEP
         yield text(left - 8, at + BAR - 3, NAMES[way], anchor="end")
         total = one.centre + one.redis
-        yield bar(left, at, 300 * total / most, way, f"{number(total)} {ASKED[way]}")
+        yield bar(left, at, 290 * total / most, way, f"{number(total)} {ASKED[way]}")
 
 
 def panel(title: str, figures: Mapping[str, Mapping[int, float]], x: float, y: float, width: float) -> Iterator[str]:

@@ -20,11 +20,12 @@ from ..catalogue.server import RunningServer
 from ..kinds import Servers
 from ..web.asgi import Reply, ask
 from .common import AUDIENCE, ISSUER, SECRET, tampered
-from .gateways import WAYS, Slice, drawn, measure, rows
+from .gateways import Slice, drawn, measure, rows
 from .gateways_apps import (
     INTROSPECT,
     PASSWORD,
     SESSION,
+    WAYS,
     Counted,
     by_hand,
     by_httpx2,
