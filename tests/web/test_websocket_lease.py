@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from jwt_refresh_middleware import JWTRefreshMiddleware, MemoryStore, RevocationFeed, Verifier
 from jwt_refresh_middleware.errors import InsufficientScope, InvalidRequest, StepUpRequired
@@ -297,6 +297,18 @@ async def test_a_starlette_app_need_not_mind(make: Callable[..., Service]) -> No
             pass
         assert message["reason"] == "token_revoked"
         await talk.over()
+
+
+async def test_an_app_that_minds_that_its_client_has_left(make: Callable[..., Service]) -> None:
+    """That is what its server has always heard of it."""
+
+    async def minds(_scope: Any, receive: Any, _send: Any) -> None:
+        await receive()
+        raise WebSocketDisconnect(1001)
+
+    service = make(app=App(minds))
+    with pytest.raises(WebSocketDisconnect):
+        await (await open_talk(service)).leave()
 
 
 async def test_what_an_app_raises_otherwise_is_its_own(make: Callable[..., Service]) -> None:
