@@ -1,0 +1,1 @@
+"""What ``python -m jwt_refresh_middleware`` can do: a module for each noun."""
