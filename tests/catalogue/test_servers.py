@@ -1,9 +1,7 @@
-"""The cases of groups B, E and F that depend on how a server reads bytes, against a real one in both its parsers.
+"""The cases of groups B, E and F that depend on how a server reads bytes, on four real ones.
 
 A server may refuse a request itself (400, 431, or by hanging up); if it passes it on, the answer is ours. It is never a
 5xx, the app is never reached, nor is the store.
-
-Left out: hypercorn and granian, which are no dependencies of these tests.
 """
 
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from ..web.asgi import Reply
 from ..web.problems import assert_problem
 from ..web.support import COOKIE, Service
 from .forge import token
-from .server import RunningServer, request
+from .server import SERVERS, RunningServer, request
 
 GOOD = token().encode()
 BOB = token(sub="bob").encode()
@@ -44,15 +42,10 @@ class Wire:
         self.service.inner.scopes.clear()
 
     def served(self, replies: list[Reply], body: bytes = b"hello alice") -> None:
-        assert [(reply.status, _unchunked(reply.body)) for reply in replies] == [(200, body)]
+        assert [(reply.status, reply.body) for reply in replies] == [(200, body)]
 
 
-def _unchunked(body: bytes) -> bytes:
-    size, _, rest = body.partition(b"\r\n")
-    return rest[: int(size, 16)]
-
-
-@pytest.fixture(params=["h11", "httptools"], scope="module")
+@pytest.fixture(params=SERVERS, scope="module")
 def running(request: pytest.FixtureRequest) -> Iterator[tuple[Service, RunningServer]]:
     service = Service(public=["/", "/docs", "/public/*"])
     with RunningServer(service.app, request.param) as server:
