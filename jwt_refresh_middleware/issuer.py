@@ -16,7 +16,7 @@ from .keyring import KeyRing, key_ring
 from .pairs import PairWriter
 from .refresh import RefreshToken
 from .rotation import LoadIdentity, Rotation
-from .sessions import Device, Identity, Session, TokenPair
+from .sessions import Device, Identity, Session, TokenPair, is_clean
 from .stores.base import SessionStore
 from .values import seconds
 
@@ -50,11 +50,13 @@ class Issuer:
         clock: Callable[[], float] = time.time,
         sync_interval: timedelta = timedelta(seconds=1),
         store_timeout: timedelta = timedelta(seconds=5),
+        client_id: str | None = None,
     ) -> None:
         """Nothing is opened and no task is started yet.
 
         Args:
-            secret: text of at least 32 bytes, or several, newest first (the first signs, all verify), or a KeyRing.
+            secret: text of at least 32 bytes, or several, newest first (the first signs, all verify), or a KeyRing that
+                can sign.
             store: where sessions are kept.
             issuer: claim ``iss``. Default ``jwt-refresh-middleware``.
             audience: claim ``aud``. Default: the issuer.
@@ -70,9 +72,11 @@ class Issuer:
             clock: seconds since the epoch.
             sync_interval: how often acknowledgements are written and other processes' revocations read. Default 1 s.
             store_timeout: how long the store may take before a request is answered with 503. Default 5 s.
+            client_id: claim ``client_id`` of the access tokens (RFC 9068, 2.2), which some libraries ask for. Default:
+                there is none.
 
         Raises:
-            ValueError: a weak secret or a lifetime that is too short.
+            ValueError: a weak secret, keys that cannot sign, or a lifetime that is too short.
         """
         keys = key_ring(secret)
         self.clock = clock
@@ -97,7 +101,10 @@ class Issuer:
             timeout=seconds(store_timeout, "store_timeout", least=0.001),
         )
         self.verifier = Verifier(keys, issuer=issuer, audience=audience, clock=clock, revoked=self.feed.ended)
-        self._pairs = PairWriter(keys, issuer=issuer, audience=self.verifier.audience, access_ttl=life)
+        fixed = {"iss": issuer, "aud": self.verifier.audience}
+        if client_id is not None:
+            fixed["client_id"] = _clean(client_id)
+        self._pairs = PairWriter(keys, fixed=fixed, access_ttl=life)
         self._rotation = Rotation(
             self.backing,
             self._pairs,
@@ -255,3 +262,9 @@ class Issuer:
     def login_failed(self, device: Device) -> None:
         """Tell the event of a refused login."""
         self._events.tell(events.LoginFailed(at=self.clock(), device=device))
+
+
+def _clean(client_id: str) -> str:
+    if not is_clean(client_id):
+        raise ValueError("client_id is text without control characters")
+    return client_id

@@ -1,5 +1,6 @@
 """Minting access tokens (RFC 9068)."""
 
+from collections.abc import Mapping
 from secrets import token_bytes
 
 from .access import MAX_TOKEN_BYTES, usable
@@ -14,10 +15,10 @@ _ID_BYTES = 16
 class Minter:
     """Writes access tokens under the current key of a ring."""
 
-    def __init__(self, keys: KeyRing, *, issuer: str, audience: str) -> None:
-        """Raises ValueError if none of the keys can sign, or the one that would is no secret."""
+    def __init__(self, keys: KeyRing, fixed: Mapping[str, str]) -> None:
+        """``fixed``: the claims that are in every token. Raises ValueError if none of the keys can sign."""
         self._keys = keys
-        self._fixed = json_text({"iss": issuer, "aud": audience})[:-1]
+        self._fixed = json_text(dict(fixed))[:-1]
         self._use_current()
         keys.follow(self._use_current)
 

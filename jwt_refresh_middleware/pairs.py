@@ -1,5 +1,7 @@
 """Token pairs: what a client is handed for a session at one of its generations."""
 
+from collections.abc import Mapping
+
 from .keyring import KeyRing
 from .minting import Minter
 from .refresh import RefreshSigner, RefreshToken
@@ -16,9 +18,9 @@ class PairWriter:
         signer: reads and writes refresh tokens.
     """
 
-    def __init__(self, keys: KeyRing, *, issuer: str, audience: str, access_ttl: int) -> None:
-        """``access_ttl``: life of an access token in whole seconds."""
-        self._minter = Minter(keys, issuer=issuer, audience=audience)
+    def __init__(self, keys: KeyRing, *, fixed: Mapping[str, str], access_ttl: int) -> None:
+        """``fixed``: the claims that are in every token; ``access_ttl``: life of an access token in whole seconds."""
+        self._minter = Minter(keys, fixed)
         self.signer = RefreshSigner(keys)
         self._access_ttl = access_ttl
 

@@ -100,7 +100,7 @@ class Validator(JWTBearerTokenValidator):
         self.validate_token(self.authenticate_token(token), ["read write"], None)
 
 
-def test_the_validator_of_authlib_misses_the_client_id_and_nothing_else(site: Site) -> None:
+def test_the_validator_of_authlib_wants_a_client_id_and_nothing_else(site: Site) -> None:
     keys = site.issuer.verifier.keys
     validator, token = Validator(keys), access_token(site)
     validator.check(resigned(keys, token, client_id="reports"))

@@ -100,7 +100,7 @@ def minted(clock: Clock, claims: dict[str, Any], **more: Any) -> str:
     now = int(clock.now)
     times = {"created_at": now, "last_used_at": now, "expires_at": now + 900.0, "ends_at": now + 900.0}
     session = Session(**({"id": "s1", "subject": "ann", "claims": claims} | times | more))
-    return Minter(KEYS, issuer=ISS, audience=AUD).mint(session, 3, now, now + 900)
+    return Minter(KEYS, {"iss": ISS, "aud": AUD}).mint(session, 3, now, now + 900)
 
 
 def test_long_tokens_are_refused_and_never_minted(clock: Clock) -> None:

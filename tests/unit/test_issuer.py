@@ -20,6 +20,7 @@ from tests.rotation.support import CHROME, FIREFOX, SECRET, START, Clock, Listen
         {"access_ttl": timedelta(milliseconds=999)}, {"access_ttl": timedelta(0)}, {"refresh_ttl": timedelta(0)},
         {"reauth_after": timedelta(seconds=-1)}, {"reuse_leeway": timedelta(seconds=-1)}, {"issuer": ""},
         {"audience": ""}, {"issuer": "a\nb"}, {"sync_interval": timedelta(0)}, {"store_timeout": timedelta(0)},
+        {"client_id": ""}, {"client_id": "a\nb"},
     ],
     ids=str,
 )  # fmt: skip
@@ -251,3 +252,10 @@ async def test_the_store_holds_nothing_that_is_a_token(tmp_path: Path, clock: Cl
     for secret in (pair.refresh_token, first.refresh_token[:52], pair.access_token[-43:], SECRET, handle.hex()):
         assert secret.encode() not in stored
     assert handle not in stored
+
+
+async def test_a_client_id_is_in_every_token_if_it_is_asked_for() -> None:
+    for given, expected in ((None, None), ("reports", "reports")):
+        async with Issuer(SECRET, MemoryStore(), client_id=given) as issuer:
+            pair = await issuer.login("ann", claims={"plan": "pro"})
+            assert issuer.verifier.verify(pair.access_token).claims.get("client_id") == expected
