@@ -11,7 +11,8 @@ from jwt_refresh_middleware.access import DEFAULT_ISSUER
 
 from ..web.asgi import HeaderList, Reply
 from ..web.problems import assert_problem
-from ..web.support import COOKIE, SECRET, Service, Tokens
+from ..web.support import COOKIE, Service, Tokens
+from .forge import secret_texts
 
 _WINDOW = 16
 """So many characters of a token in an answer or a log record are a leak."""
@@ -91,11 +92,11 @@ class Target:
         return await self.attack(code, method="POST", path="/auth/refresh", headers=headers, **request)
 
     def assert_silent(self, reply: Reply, secrets: Iterable[str]) -> None:
-        """Neither the answer nor a log record holds a piece of a token, or the secret."""
+        """Neither the answer nor a log record holds a piece of a token, or of the key that signs."""
         said = reply.body.decode() + "".join(f"{name!r}: {value!r}" for name, value in reply.headers)
         said += "".join(itertools.chain.from_iterable((r.getMessage(), repr(r.args)) for r in self.caplog.records))
         pieces = windows(said.replace(DEFAULT_ISSUER, ""))  # the realm, which is no secret
-        for secret in (*secrets, SECRET):
+        for secret in (*secrets, *secret_texts()):
             assert not pieces & windows(secret)
 
     async def assert_unharmed(self) -> None:

@@ -1,116 +1,59 @@
-"""Real servers in this process, each in a thread of its own, and requests byte by byte."""
+"""A real server on a free port, and requests byte by byte."""
 
-import asyncio
 import socket
 import threading
-import time
-from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any
 
 import uvicorn
-from granian.server.embed import Server as Granian
-from hypercorn.asyncio import serve as hypercorn_serve
-from hypercorn.config import Config as HypercornConfig
 
-from ..servers import free_port
 from ..web.asgi import Reply
 
 _PATIENCE = 20.0
-SERVERS = ["h11", "httptools", "hypercorn", "granian"]
-"""uvicorn in both its parsers, and two others."""
-
-
-async def _uvicorn(app: Any, port: int, stop: asyncio.Event, **options: Any) -> None:
-    server = uvicorn.Server(uvicorn.Config(app, port=port, ws="none", lifespan="on", log_config=None, **options))
-
-    def end() -> None:
-        server.should_exit = True
-
-    await _until(stop, server.serve(), end)
-
-
-async def _hypercorn(app: Any, port: int, stop: asyncio.Event, **options: Any) -> None:
-    config = HypercornConfig.from_mapping(bind=[f"127.0.0.1:{port}"], errorlog=None, **options)
-    await hypercorn_serve(app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
-
-
-async def _granian(app: Any, port: int, stop: asyncio.Event, **options: Any) -> None:
-    async def called(scope: Any, receive: Any, send: Any) -> None:
-        """The app, as a function: granian looks for attributes of its own on what it is given."""
-        await app(scope, receive, send)
-
-    server = Granian(called, port=port, interface="asgi", log_enabled=False, **options)  # type: ignore[arg-type]
-    await _until(stop, server.serve(), server.stop)
-
-
-async def _until(stop: asyncio.Event, serving: Coroutine[Any, Any, None], end: Callable[[], None]) -> None:
-    """Serve until it is to stop, or does so by itself."""
-    server, stopping = asyncio.ensure_future(serving), asyncio.ensure_future(stop.wait())
-    await asyncio.wait([server, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    end()
-    await server
 
 
 class RunningServer:
-    """One of ``SERVERS`` around an app."""
+    """uvicorn in a thread, with the protocol implementation that is asked for."""
 
-    def __init__(self, app: Any, name: str, **options: Any) -> None:
-        """``options``: the server's own."""
-        self.name = name
-        self.port = free_port()
-        self._app = app
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._options = options
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        serve = {"hypercorn": _hypercorn, "granian": _granian}.get(self.name)
-        serving = serve or partial(_uvicorn, http=self.name)
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(serving(self._app, self.port, self._stop, **self._options))
+    def __init__(self, app: Any, http: Any, **options: Any) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        config = uvicorn.Config(app, http=http, ws="none", lifespan="on", log_config=None, **options)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
 
     def __enter__(self) -> "RunningServer":
         self._thread.start()
-        deadline = time.monotonic() + _PATIENCE
-        while not self._is_up():
-            assert self._thread.is_alive()
-            assert time.monotonic() < deadline, f"{self.name} is not up in time"
-            time.sleep(0.01)
         return self
 
-    def _is_up(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), _PATIENCE):
-                return True
-        except ConnectionRefusedError:
-            return False
-
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self._server.should_exit = True
         self._thread.join(_PATIENCE)
+        self._listener.close()
         assert not self._thread.is_alive()
 
     def talk(self, raw: bytes) -> list[Reply]:
-        """Send ``raw`` on a connection of its own, and return every response up to the end of the connection.
-
-        A server that hangs up without a word has refused: the list is empty then.
-        """
-        received = b""
-        with socket.create_connection(("127.0.0.1", self.port), _PATIENCE) as connection:
-            try:
-                connection.sendall(raw)
-                while chunk := connection.recv(65_536):
-                    received += chunk
-            except ConnectionError:  # it was reset since the server had read enough
-                pass
-        return _responses(received)
+        """See :func:`talk`."""
+        return talk(self.port, raw)
 
     def get(self, target: str | bytes, *headers: bytes, host: bytes | None = b"testserver") -> list[Reply]:
         """One GET request, its target and headers sent as they are."""
         return self.talk(request(target, *headers, host=host))
+
+
+def talk(port: int, raw: bytes) -> list[Reply]:
+    """Send ``raw`` on a connection of its own, and return every response up to the end of the connection.
+
+    A server that hangs up without a word has refused: the list is empty then.
+    """
+    received = b""
+    with socket.create_connection(("127.0.0.1", port), _PATIENCE) as connection:
+        try:
+            connection.sendall(raw)
+            while chunk := connection.recv(65_536):
+                received += chunk
+        except ConnectionError:  # it was reset since the server had read enough
+            pass
+    return _responses(received)
 
 
 def request(
