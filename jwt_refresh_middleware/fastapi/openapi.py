@@ -53,7 +53,7 @@ def document(
         nonlocal written
         plain = original()
         if written is None or written[0] is not plain:
-            guarded = _Guarded(_find(around or app), mounted_at, login, root_path=_root_path(app, around))
+            guarded = _Guarded(_find(around or app), app.docs_url, mounted_at, login)
             written = plain, guarded.write(deepcopy(plain), scopes or {})
         return written[1]
 
@@ -71,10 +71,9 @@ def _find(around: Starlette | JWTRefreshMiddleware) -> JWTRefreshMiddleware:
     raise RuntimeError("document() found no JWTRefreshMiddleware: say with around= what it was added to")
 
 
-def _root_path(app: FastAPI, around: Starlette | JWTRefreshMiddleware | None) -> str:
-    """Where the proxy has put what the middleware is around of, as far as that is known before a request."""
-    outer = app if around is None or isinstance(around, JWTRefreshMiddleware) else around
-    return outer.root_path if isinstance(outer, FastAPI) else ""
+def _way_from(page: str, to: str) -> str:
+    """A relative URL, which Swagger resolves against its page: that holds at any ``root_path``."""
+    return "../" * (page.count("/") - 1) + to.removeprefix("/")
 
 
 class _Login:
@@ -97,15 +96,14 @@ class _Login:
 class _Guarded:
     """A schema as the middleware makes it true."""
 
-    def __init__(self, middleware: JWTRefreshMiddleware, mounted_at: str, login: _Login, *, root_path: str) -> None:
+    def __init__(self, middleware: JWTRefreshMiddleware, docs_url: str | None, mounted_at: str, login: _Login) -> None:
         self._public = middleware._public
         self._required = middleware._required
         self._find = middleware._routes.find
         self._prefix = middleware._prefix.rstrip("/")
         self._mounted_at = mounted_at
         self._login = login
-        # Swagger UI joins it with nothing but the host.
-        self._token_url = f"{root_path.rstrip('/')}{self._prefix}/login"
+        self._token_url = _way_from(mounted_at + (docs_url or "/"), f"{self._prefix}/login")
         tokens = middleware._tokens
         self._field_case = "camel" if tokens is not None and tokens._camel else "snake"
         self._errors = (*TOKEN_ERRORS, StoreUnavailable if tokens is not None else KeysUnavailable)
