@@ -25,6 +25,7 @@ class Wire:
 
     def __init__(self, running: Running) -> None:
         self.server = running.server
+        self.log = running.log
         self._port = running.port
         self.seen()
 
@@ -262,3 +263,54 @@ def test_large_cookies(wire: Wire, size: int) -> None:
     cookie = f"Cookie: {COOKIE}={'A' * size}".encode()
     replies = wire.talk(request("/auth/refresh", cookie, b"Content-Length: 0", method=b"POST"))
     wire.refused(replies, "refresh_invalid")
+
+
+def _large(size: int) -> bytes:
+    return b"Authorization: Bearer " + GOOD + b"A" * (size - len(GOOD))
+
+
+DIFFERENCES: dict[str, tuple[bytes, str, str, str, str]] = {
+    "E07 a folded header": (
+        request("/x", b"Authorization: Bearer\r\n " + GOOD), "/x", "400", "/x", "400"
+    ),
+    "E04 blanks after the token": (request("/x", BEARER + b"  "), "/x", "/x", "/x", "/x"),
+    "E07 a byte over 0x7f": (
+        request("/x", BEARER[:60] + b"\x80" + BEARER[60:]), *["token_invalid"] * 4
+    ),
+    "B11 70 kB": (request("/x", _large(70_000)), "token_invalid", "token_invalid", "431", "token_invalid"),
+    "B11 1 MB": (request("/x", _large(1_000_000)), "400", "token_invalid", "431", "431"),
+    "F07 the absolute form": (
+        request("http://evil/docs"), "token_missing", "/docs", "token_missing", "/docs"
+    ),
+    "F07 a fragment": (request("/docs#x"), "token_missing", "/docs", "token_missing", "/docs"),
+    "F07 no slash": (request("x", BEARER), "x", "400", "x", ""),
+    "F08 two hosts": (request("/x", BEARER, b"Host: evil"), "400", "/x", "400", "/x"),
+    "F08 no host": (request("/x", BEARER, host=None), "400", "/x", "400", "/x"),
+    "two lengths": (
+        request("/x", BEARER, b"Content-Length: 3", b"Content-Length: 4", method=b"POST") + b"abcd", *["400"] * 4
+    ),
+    "a length beside chunks": (
+        request("/x", BEARER, b"Content-Length: 3", b"Transfer-Encoding: chunked", method=b"POST") + b"0\r\n\r\n",
+        "/x", "400", "/x", "/x",
+    ),
+}  # fmt: skip
+"""What each server makes of a request: the path that reaches the app, our code, or its own status. In the order of
+``SERVERS``. None of it lets anybody in: what reaches the app is public, or came with a good token."""
+
+
+@pytest.mark.parametrize("what", DIFFERENCES)
+def test_where_servers_differ(wire: Wire, what: str) -> None:
+    raw, *outcomes = DIFFERENCES[what]
+    (reply,) = wire.talk(raw)
+    reached = wire.seen()["paths"]
+    assert (reached[0] if reached else reply.code or str(reply.status)) == outcomes[SERVERS.index(wire.server)]
+
+
+def test_no_token_is_in_the_log(wire: Wire) -> None:
+    """After all these requests: what a server says of a request that it refuses, too."""
+    wire.talk(request("/logged", BEARER))
+    wire.talk(request("/logged", BEARER[:60] + b"\0" + BEARER[60:]))
+    log = wire.log()
+    assert "/logged" in log
+    for secret in (GOOD, BOB):
+        assert not any(part[:16].decode() in log for part in secret.split(b"."))
