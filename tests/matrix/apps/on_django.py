@@ -81,6 +81,7 @@ async def told(_: HttpRequest) -> HttpResponse:
 def handler500(request: HttpRequest) -> HttpResponse:
     error = sys.exception()
     if isinstance(error, AuthError):
+        request.close()
         raise error
     return server_error(request)
 
