@@ -252,6 +252,11 @@ def check_set(keys: list[Key], tolerant: Callable[[ValueError], None] | None = N
     return left
 
 
+def private_members(jwk: Mapping[str, Any]) -> frozenset[str]:
+    """Which members of a JWK must not be published."""
+    return _PRIVATE.intersection(jwk)
+
+
 def _shown(value: object) -> str:
     """What an error may quote of it: short, printable text."""
     return repr(value) if type(value) is str and len(value) <= 32 and value.isprintable() else "of that name"
