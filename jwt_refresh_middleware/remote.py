@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from types import ModuleType
 from typing import Any
@@ -209,7 +209,8 @@ class RemoteKeys:
         report = _say_nothing if body == self._judged else self._left_out
         self._judged = body
         try:
-            keys = _public(keys_of_set(json_object(body), tolerant=report), report)
+            content = json_object(body)
+            keys = [key for key in keys_of_set(content, tolerant=report) if not _is_lost(key, content, report)]
         except ValueError as error:
             raise FetchFailed(str(error)) from None
         if not keys:
@@ -220,17 +221,14 @@ class RemoteKeys:
         log.warning("a key of %s is left out: %s", self._name, error)
 
 
-def _public(keys: list[Key], report: Callable[[ValueError], None]) -> list[Key]:
-    """Those whose private half is not in the set: who can read it could sign with that."""
-    lost = [_material(key) for key in keys if key.is_private]
-    for _ in lost:
-        report(ValueError("its private half is published with it: it is no secret any more"))
-    return [key for key in keys if _material(key) not in lost]
-
-
-def _material(key: Key) -> dict[str, Any]:
-    """The public key itself, whatever it is called."""
-    return {name: value for name, value in (key.public_jwk() or {}).items() if name not in ("kid", "alg")}
+def _is_lost(key: Key, content: Mapping[str, Any], report: Callable[[ValueError], None]) -> bool:
+    """Whether the private half of ``key`` is in the set too, by whatever name: who can read it could sign with it."""
+    public = {name: value for name, value in (key.public_jwk() or {}).items() if name not in ("kid", "alg", "use")}
+    for jwk in content.get("keys", ()):
+        if isinstance(jwk, Mapping) and "d" in jwk and jwk.items() >= public.items():
+            report(ValueError("its private half is published with it: it is no secret any more"))
+            return True
+    return False
 
 
 def _say_nothing(_error: ValueError) -> None:
