@@ -123,6 +123,18 @@ def test_a_handler_that_raises(running: Running) -> None:
     alive(running)
 
 
+def test_a_stream_that_breaks_off_is_never_taken_for_a_whole_one(running: Running) -> None:
+    bearer = running.login().bearer
+    with running.line() as line:
+        line.send(request_bytes("GET", "/broken", bearer))
+        status, headers = line.head()
+        pieces = line.pieces(headers)
+        assert (status, next(pieces)) == (200, FIRST)
+        with pytest.raises(ConnectionResetError):
+            list(pieces)
+    assert running.ask("GET", "/me", bearer).json()["who"] == "alice"
+
+
 def test_an_error_of_ours_that_a_handler_raises_becomes_its_answer(running: Running) -> None:
     with running.line() as line:
         bearer = running.login().bearer

@@ -103,6 +103,9 @@ MOUNTED = {
     "two-mounts-deep": "/v1/api",
     "in-a-sub-application": "/api",
     "a-bare-app-in-a-mount": "/api",
+    "litestar-in-a-mount": "/api",
+    "quart-in-a-mount": "/api",
+    "django-in-a-mount": "/api",
 }
 
 
@@ -135,3 +138,13 @@ def test_around_mounts_paths_are_whole(place: Place) -> None:
         assert_problem(place.ask("GET", f"{base}/me"), "token_missing")
         assert_problem(place.ask("GET", f"{base}//open"), "token_missing")
     assert_problem(place.ask("POST", "/api/auth/login", json_body=CREDENTIALS), "token_missing")
+
+
+@pytest.mark.parametrize("place", ["with-a-root-path-of-its-own"], indirect=True)
+def test_a_prefix_that_the_app_names_itself_may_be_there_or_not(place: Place) -> None:
+    for base in ("", "/api"):
+        tokens = Tokens(place.ask("POST", f"{base}/auth/login", json_body=CREDENTIALS))
+        assert place.ask("GET", f"{base}/me", tokens.bearer).json() == {"who": "alice"}
+        assert place.ask("GET", f"{base}/open").json() == {"who": "anonymous"}
+        assert_problem(place.ask("GET", f"{base}/me"), "token_missing")
+    assert_problem(place.ask("GET", "/api/api/open"), "token_missing")

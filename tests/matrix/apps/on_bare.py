@@ -10,7 +10,7 @@ from jwt_refresh_middleware.errors import InsufficientScope
 
 from . import stage
 
-_GET = ["open", "me", "stream", "endless", "background", "boom", "fails", "told"]
+_GET = ["open", "me", "stream", "endless", "broken", "background", "boom", "fails", "told"]
 _POST = ["upload", "gates"]
 
 
@@ -22,8 +22,12 @@ async def bare(scope: Any, receive: Any, send: Any) -> None:
         await _answer(send, "nothing here", 404)
     elif scope["method"] not in allowed:
         await _answer(send, "not like this", 405)
-    elif action in ("stream", "endless"):
-        await _stream(send, receive, getattr(stage, {"stream": "pieces"}.get(action, action))(name))
+    elif action == "stream":
+        await _stream(send, receive, stage.pieces(name))
+    elif action == "endless":
+        await _stream(send, receive, stage.endless(name))
+    elif action == "broken":
+        await _send_all(send, stage.broken())
     elif action == "upload":
         await _answer(send, json.dumps(await _measured(receive)))
     elif action == "background":

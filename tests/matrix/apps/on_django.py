@@ -50,6 +50,11 @@ async def endless(_: HttpRequest, name: str) -> StreamingHttpResponse:
 
 
 @require_safe
+async def broken(_: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(stage.broken())
+
+
+@require_safe
 async def background(_: HttpRequest, name: str) -> HttpResponse:
     task = asyncio.create_task(stage.later(name))  # Django has none of its own that runs in the process
     _tasks.add(task)
@@ -92,6 +97,7 @@ urlpatterns = [
     path("upload", upload),
     path("stream/<name>", stream),
     path("endless/<name>", endless),
+    path("broken", broken),
     path("background/<name>", background),
     path("boom", boom),
     path("fails", fails),

@@ -51,6 +51,11 @@ async def endless(name: str) -> Response:
     return StreamingResponse(stage.endless(name))
 
 
+@app.get("/broken")
+async def broken() -> Response:
+    return StreamingResponse(stage.broken())
+
+
 @app.get("/background/{name}", response_class=PlainTextResponse)
 async def background(name: str, tasks: BackgroundTasks) -> str:
     tasks.add_task(stage.later, name)

@@ -40,6 +40,11 @@ async def endless(name: str) -> Stream:
     return Stream(stage.endless(name))
 
 
+@get("/broken")
+async def broken() -> Stream:
+    return Stream(stage.broken())
+
+
 @get("/background/{name:str}")
 async def background(name: str) -> Response[str]:
     return Response("soon", media_type=MediaType.TEXT, background=BackgroundTask(stage.later, name))
@@ -76,7 +81,7 @@ def let_through(_: Request[Any, Any, Any], error: Exception) -> Response[Any]:
 
 app = JWTRefreshMiddleware(
     Litestar(
-        [open_to_all, me, upload, stream, endless, background, boom, fails, gates, told],
+        [open_to_all, me, upload, stream, endless, broken, background, boom, fails, gates, told],
         exception_handlers={AuthError: let_through},
         on_startup=[started],
     ),

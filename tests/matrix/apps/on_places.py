@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, MemoryStore
 from tests.web.support import SECRET, check_password
 
-from . import stage
+from . import on_django, on_litestar, on_quart, stage
 from .on_bare import bare
 
 CORS = {
@@ -65,6 +65,12 @@ def fastapi_with_a_sub_application() -> Any:
     return app
 
 
+def fastapi_with_a_root_path() -> Any:
+    app = FastAPI(routes=ROUTES, root_path="/api")
+    app.add_middleware(JWTRefreshMiddleware, **options())
+    return app
+
+
 cors = Middleware(CORSMiddleware, **CORS)
 elsewhere: dict[str, Any] = {"allowed_origins": CORS["allow_origins"]}
 inner = starlette(auth())
@@ -81,6 +87,10 @@ PLACES = {
     "around-mounts": JWTRefreshMiddleware(
         Starlette(routes=[Mount("/api", routes=ROUTES), *ROUTES]), **options(public=["/open", "/api/open"])
     ),
+    "litestar-in-a-mount": Starlette(routes=[Mount("/api", app=on_litestar.app), *ROUTES[1:]]),
+    "quart-in-a-mount": Starlette(routes=[Mount("/api", app=on_quart.app), *ROUTES[1:]]),
+    "django-in-a-mount": Starlette(routes=[Mount("/api", app=on_django.app), *ROUTES[1:]]),
+    "with-a-root-path-of-its-own": fastapi_with_a_root_path(),
     "a-bare-app-in-a-mount": Starlette(
         routes=[Mount("/api", app=JWTRefreshMiddleware(bare, **options())), *ROUTES[1:]]
     ),

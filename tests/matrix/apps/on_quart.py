@@ -42,6 +42,11 @@ async def endless(name: str) -> Response:
     return Response(stage.endless(name))
 
 
+@app.get("/broken")
+async def broken() -> Response:
+    return Response(stage.broken())
+
+
 @app.get("/background/<name>")
 async def background(name: str) -> str:
     app.add_background_task(stage.later, name)

@@ -40,6 +40,10 @@ async def endless(request: Request) -> Response:
     return StreamingResponse(stage.endless(request.path_params["name"]))
 
 
+async def broken(_: Request) -> Response:
+    return StreamingResponse(stage.broken())
+
+
 async def background(request: Request) -> Response:
     return PlainTextResponse("soon", background=BackgroundTask(stage.later, request.path_params["name"]))
 
@@ -67,6 +71,7 @@ ROUTES = [
     Route("/upload", upload, methods=["POST"]),
     Route("/stream/{name}", stream),
     Route("/endless/{name}", endless),
+    Route("/broken", broken),
     Route("/background/{name}", background),
     Route("/boom", boom),
     Route("/fails", fails),

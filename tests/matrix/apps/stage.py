@@ -61,6 +61,12 @@ async def endless(name: str) -> AsyncIterator[bytes]:
         told.append(f"{name} ended")
 
 
+async def broken() -> AsyncIterator[bytes]:
+    """A stream that fails after its beginning."""
+    yield FIRST
+    raise LookupError("broken off")
+
+
 async def later(name: str) -> None:
     """A background task."""
     await gate(name)
