@@ -16,6 +16,8 @@ import {
   type TokenStorage,
 } from "../../../jwt_refresh_middleware/client/index.js";
 
+import { openSocket, type AuthSocket, type AuthSocketOptions } from "../../../jwt_refresh_middleware/client/websocket.js";
+
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_equal: Equal<A, B>): void {}
 
@@ -107,6 +109,38 @@ export function adapter(): void {
   attachAxios(axios, createAuthClient());
   attachAxios(axios.create({ baseURL: "https://api.example.com" }), auth);
   detach();
+}
+
+export function sockets(): void {
+  const all: Required<AuthSocketOptions> = {
+    protocols: ["chat"] as const,
+    reconnect: true,
+    onopen: ({ target }) => console.log(target),
+    onmessage: ({ data }) => console.log(data),
+    onclose: (event, again) => {
+      same<typeof event, CloseEvent | Error>(true);
+      same<typeof again, boolean>(true);
+      console.log(event instanceof AuthError ? event.retryAfter : event instanceof Error ? event.message : event.code);
+    },
+  };
+  const socket: AuthSocket = openSocket(auth, "/chat", all);
+  openSocket(auth, new URL("wss://api.example.com/chat"));
+  openSocket(auth, "/chat", {});
+  const sent: boolean = socket.send("text");
+  socket.send(new Uint8Array([1]));
+  socket.send(new Blob(["x"]));
+  socket.close();
+  socket.close(4000, "bye");
+  // @ts-expect-error a list
+  openSocket(auth, "/chat", { protocols: "chat" });
+  // @ts-expect-error no such option
+  openSocket(auth, "/chat", { token: "x" });
+  // @ts-expect-error the client comes first
+  openSocket("/chat", auth);
+  // @ts-expect-error not an object
+  socket.send({ type: "token" });
+  // @ts-expect-error not there
+  console.log(sent, socket.readyState);
 }
 
 export function wrong(): void {

@@ -1,5 +1,6 @@
 """The declarations of the browser client: they compile, they promise what there is, and nothing else."""
 
+import gzip
 import json
 import subprocess
 from pathlib import Path
@@ -46,7 +47,8 @@ def test_the_sample_is_what_is_compiled():
     listed = _run(
         [node(), str(MODULES / "typescript" / "bin" / "tsc"), "--listFilesOnly", "-p", "tsconfig.json"]
     ).stdout
-    for part in ("types/sample.ts", "client/index.d.ts", "client/axios.d.ts", "axios/index.d.ts"):
+    ours = ("client/index.d.ts", "client/axios.d.ts", "client/websocket.d.ts")
+    for part in ("types/sample.ts", *ours, "axios/index.d.ts"):
         assert part in listed
 
 
@@ -60,6 +62,16 @@ def test_axios_is_what_its_declarations_say():
     declared = _said(DECLARED, str(CLIENT / "axios.d.ts"), "")
     assert declared == _said(EXISTING, (CLIENT / "axios.js").as_uri(), "")
     assert declared == [["attachAxios"], []]
+
+
+def test_websocket_is_what_its_declarations_say():
+    declared = _said(DECLARED, str(CLIENT / "websocket.d.ts"), "")
+    assert declared == _said(EXISTING, (CLIENT / "websocket.js").as_uri(), "")
+    assert declared == [["openSocket"], []]
+
+
+def test_the_helper_for_sockets_stays_small():
+    assert len(gzip.compress((CLIENT / "websocket.js").read_bytes(), 9, mtime=0)) <= 900
 
 
 def test_the_package_names_files_that_exist():
