@@ -25,6 +25,7 @@ class Place:
     """One of the apps in the process."""
 
     def __init__(self, running: Running, name: str) -> None:
+        self.name = name
         self._running = running
         self._host = {"host": name}
 
@@ -148,3 +149,11 @@ def test_a_prefix_that_the_app_names_itself_may_be_there_or_not(place: Place) ->
         assert place.ask("GET", f"{base}/open").json() == {"who": "anonymous"}
         assert_problem(place.ask("GET", f"{base}/me"), "token_missing")
     assert_problem(place.ask("GET", "/api/api/open"), "token_missing")
+
+
+@pytest.mark.parametrize("place", ["around-mounts", "around-a-mounted-app"], indirect=True)
+def test_an_error_of_ours_passes_by_the_500_of_an_app_that_is_wrapped_or_mounted(place: Place) -> None:
+    """Starlette answers 500 before it raises an exception further."""
+    base = "" if place.name == "around-mounts" else "/api"
+    tokens = Tokens(place.ask("POST", f"{base}/auth/login", json_body=CREDENTIALS))
+    assert_problem(place.ask("GET", "/api/fails", tokens.bearer), "insufficient_scope")

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, MemoryStore
+from jwt_refresh_middleware.errors import InsufficientScope
 from tests.web.support import SECRET, check_password
 
 from . import on_django, on_litestar, on_quart, stage
@@ -40,7 +41,11 @@ async def open_to_all(request: Request) -> Response:
     return JSONResponse({"who": stage.visitor(request.user) if "user" in request.scope else "nobody asked"})
 
 
-ROUTES = [Route("/me", me), Route("/open", open_to_all)]
+async def fails(_: Request) -> Response:
+    raise InsufficientScope("admin")
+
+
+ROUTES = [Route("/me", me), Route("/open", open_to_all), Route("/fails", fails)]
 
 
 def starlette(*middleware: Middleware) -> Any:
@@ -60,7 +65,7 @@ def auth(**more: Any) -> Middleware:
 
 
 def fastapi_with_a_sub_application() -> Any:
-    app = FastAPI(routes=ROUTES[1:])
+    app = FastAPI(routes=ROUTES[1:2])
     app.mount("/api", fastapi(auth()))
     return app
 
@@ -80,19 +85,19 @@ PLACES = {
     "cors-outside-fastapi": fastapi(cors, auth(**elsewhere)),
     "cors-inside-starlette": starlette(auth(**elsewhere), cors),
     "cors-inside-fastapi": fastapi(auth(**elsewhere), cors),
-    "inside-a-mount": Starlette(routes=[Mount("/api", routes=ROUTES, middleware=[auth()]), *ROUTES[1:]]),
-    "around-a-mounted-app": Starlette(routes=[Mount("/api", app=inner), *ROUTES[1:]]),
-    "two-mounts-deep": Starlette(routes=[Mount("/v1", routes=[Mount("/api", app=starlette(auth()))]), *ROUTES[1:]]),
+    "inside-a-mount": Starlette(routes=[Mount("/api", routes=ROUTES, middleware=[auth()]), *ROUTES[1:2]]),
+    "around-a-mounted-app": Starlette(routes=[Mount("/api", app=inner), *ROUTES[1:2]]),
+    "two-mounts-deep": Starlette(routes=[Mount("/v1", routes=[Mount("/api", app=starlette(auth()))]), *ROUTES[1:2]]),
     "in-a-sub-application": fastapi_with_a_sub_application(),
     "around-mounts": JWTRefreshMiddleware(
         Starlette(routes=[Mount("/api", routes=ROUTES), *ROUTES]), **options(public=["/open", "/api/open"])
     ),
-    "litestar-in-a-mount": Starlette(routes=[Mount("/api", app=on_litestar.app), *ROUTES[1:]]),
-    "quart-in-a-mount": Starlette(routes=[Mount("/api", app=on_quart.app), *ROUTES[1:]]),
-    "django-in-a-mount": Starlette(routes=[Mount("/api", app=on_django.app), *ROUTES[1:]]),
+    "litestar-in-a-mount": Starlette(routes=[Mount("/api", app=on_litestar.app), *ROUTES[1:2]]),
+    "quart-in-a-mount": Starlette(routes=[Mount("/api", app=on_quart.app), *ROUTES[1:2]]),
+    "django-in-a-mount": Starlette(routes=[Mount("/api", app=on_django.app), *ROUTES[1:2]]),
     "with-a-root-path-of-its-own": fastapi_with_a_root_path(),
     "a-bare-app-in-a-mount": Starlette(
-        routes=[Mount("/api", app=JWTRefreshMiddleware(bare, **options())), *ROUTES[1:]]
+        routes=[Mount("/api", app=JWTRefreshMiddleware(bare, **options())), *ROUTES[1:2]]
     ),
 }
 
