@@ -47,7 +47,7 @@ def check_rsa(modulus: int, exponent: int) -> None:
 
 def _has_close_factors(modulus: int) -> bool:
     """Fermat's way to find them: it takes a few steps if they are close, and for ever if they are not."""
-    first = isqrt(modulus) + 1
+    first = isqrt(modulus - 1) + 1  # the square root, rounded up
     return any(isqrt(rest := a * a - modulus) ** 2 == rest for a in range(first, first + _FERMAT_STEPS))
 
 
@@ -77,9 +77,10 @@ def readings(secret: bytes) -> list[bytes]:
     """A shared secret as it is, and what it spells if it happens to be base64 or base64url, of any layout."""
     text = _LEFT_OUT.sub(b"", secret).translate(_FROM_URL)
     try:
-        return [secret, a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)]
+        raw = a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
     except ValueError:
-        return [secret]
+        raw = b""
+    return [secret, raw] if raw else [secret]
 
 
 def is_of_a_pair(raw: bytes) -> bool:
