@@ -395,5 +395,5 @@ def test_no_token_is_in_the_log(wire: Wire) -> None:
     assert "/logged" in log
     for secret in (GOOD, BOB):
         _, payload, signature = secret.decode().split(".")
-        assert payload[-16:] not in log
+        assert payload not in log
         assert signature[:16] not in log
