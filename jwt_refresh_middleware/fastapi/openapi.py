@@ -14,7 +14,8 @@ from ..errors import AuthError, InsufficientScope, KeysUnavailable, StoreUnavail
 from ..web.middleware import JWTRefreshMiddleware
 from .dependencies import OPTIONAL_SCHEME, SCHEME, verified_token
 from .problems import PROBLEM, PROBLEM_SCHEMA, Json, problems, ref
-from .routes import TOKEN_ERRORS, AuthLogin, components, operations
+from .routes import TOKEN_ERRORS, operations
+from .schemas import AuthLogin, components
 
 LOGIN_SCHEME = "Login"
 """The name of the security scheme that logs in by the password flow."""
@@ -53,7 +54,7 @@ def document(
         nonlocal written
         plain = original()
         if written is None or written[0] is not plain:
-            guarded = _Guarded(_find(around or app), app.docs_url, mounted_at, login)
+            guarded = _Guarded(_find(around or app), app.docs_url, mounted_at.rstrip("/"), login)
             written = plain, guarded.write(deepcopy(plain), scopes or {})
         return written[1]
 
@@ -87,10 +88,8 @@ class _Login:
     def is_password_flow(self) -> bool:
         """Whether a name and a password are enough, by the names of RFC 6749, 4.3.2."""
         model = self.components[self.schema["$ref"].rpartition("/")[2]]
-        return {"username", "password"} <= model.get("properties", {}).keys() and set(model.get("required", ())) <= {
-            "username",
-            "password",
-        }
+        sent = {"username", "password"}
+        return sent <= model.get("properties", {}).keys() and sent >= set(model.get("required", ()))
 
 
 class _Guarded:
