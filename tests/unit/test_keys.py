@@ -1,17 +1,20 @@
-"""Keys: what is too weak or somebody's public key is refused at start-up, and several keys have an order."""
+"""Shared secrets: what is too weak or somebody's public key is refused at start-up, and several have an order."""
 
-import json
-from base64 import urlsafe_b64encode
+import hashlib
+import hmac
+import pickle
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from jwt_refresh_middleware import Issuer, KeyRing, MemoryStore, Verifier
+from jwt_refresh_middleware.encoding import b64url_encode
 from jwt_refresh_middleware.errors import TokenInvalid
-from jwt_refresh_middleware.keys import derived
+from jwt_refresh_middleware.keys import HmacKey, derived
+from tests.catalogue.spellings import of_public
 from tests.rotation.support import SECRET, Clock, make_issuer
+
+from .pairs import PAIRS, private_key
 
 OLD, NEW, OTHER = "the old secret".ljust(40, "."), "the new secret".ljust(40, "."), "another secret".ljust(40, ".")
 
@@ -36,26 +39,23 @@ def test_thirty_two_bytes_are_enough(good: str | list[str]) -> None:
     assert KeyRing.from_secret(good).keys
 
 
-def _public_keys() -> list[str]:
-    curve = ec.generate_private_key(ec.SECP256R1()).public_key()
-    modulus = rsa.generate_private_key(65537, 2048).public_key()
-    pems = [key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode() for key in (curve, modulus)]
-    ssh = curve.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    numbers = curve.public_numbers()
-    x, y = (urlsafe_b64encode(n.to_bytes(32, "big")).rstrip(b"=").decode() for n in (numbers.x, numbers.y))
-    jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
-    spelled = [*pems, pems[0].strip(), " \n" + pems[0], pems[0].replace("\n", "\r\n"), "\ufeff" + pems[0]]
-    return [*spelled, ssh, json.dumps(jwk), json.dumps({"keys": [jwk]})]
+@pytest.mark.parametrize(
+    "spelling", [one for name in PAIRS for one in list(of_public(private_key(name).public_key()).values())[:3]]
+)
+def test_a_public_key_is_no_secret(spelling: str) -> None:
+    """More of them: ``tests/catalogue/test_a_confusion.py``."""
+    for make in (Verifier, lambda public: Issuer(public, MemoryStore()), lambda public: Verifier([SECRET, public])):
+        with pytest.raises(ValueError, match="shared secret"):
+            make(spelling)
 
 
-@pytest.mark.parametrize("public", _public_keys(), ids=lambda text: text.strip()[:24])
-def test_a_public_key_is_no_secret(public: str) -> None:
-    with pytest.raises(ValueError):
-        Verifier(public)
-    with pytest.raises(ValueError):
-        Issuer(public, MemoryStore())
-    with pytest.raises(ValueError):
-        Verifier([SECRET, public])
+def test_a_secret_that_utf8_cannot_write_is_not_quoted() -> None:
+    """As Python reads an environment variable that is no UTF-8; a UnicodeEncodeError would hold all of it."""
+    with pytest.raises(ValueError, match="UTF-8") as raised:
+        KeyRing.from_secret(SECRET + "\udcff")
+    assert not isinstance(raised.value, UnicodeError)
+    assert raised.value.__cause__ is None
+    assert SECRET not in repr(raised.value)
 
 
 async def _token(secret: str | list[str] | KeyRing) -> str:
@@ -84,19 +84,51 @@ async def test_the_key_is_the_secret_as_it_stands() -> None:
     assert claims["sub"] == "ann"
 
 
-def test_generated_keys_are_random_and_only_of_a_known_kind() -> None:
-    assert KeyRing.generate().keys[0].kid != KeyRing.generate().keys[0].kid
-    with pytest.raises(ValueError):
-        KeyRing.generate("none")  # type: ignore[arg-type]
-
-
-def test_shared_secrets_are_not_published() -> None:
-    assert KeyRing.from_secret(SECRET).jwks() == {"keys": []}
-
-
 def test_no_repr_shows_a_secret() -> None:
     ring = KeyRing.from_secret(SECRET)
-    shown = repr(ring) + repr(ring.keys) + repr(ring.keys[0])
+    shown = repr(ring) + repr(ring.keys) + repr(ring.keys[0]) + str(ring.held)
     assert SECRET not in shown
     assert ring.keys[0].kid in shown
-    assert derived(ring.secrets[0], b"a") != derived(ring.secrets[0], b"b") != SECRET.encode()
+    for look in (vars, pickle.dumps):
+        for thing in (ring, ring.keys[0]):
+            with pytest.raises(TypeError):
+                look(thing)
+
+
+def test_the_kid_of_a_secret_tells_nothing_about_it_but_is_always_the_same() -> None:
+    kids = {HmacKey(SECRET.encode()).kid, HmacKey(SECRET.encode()).kid}
+    assert len(kids) == 1
+    assert kids != {HmacKey(OLD.encode()).kid}
+    for hashed in (hashlib.sha256(SECRET.encode()).digest(), hmac.digest(SECRET.encode(), b"", "sha256")):
+        assert b64url_encode(hashed)[:12].decode() not in kids
+
+
+def test_keys_for_different_purposes_have_nothing_in_common() -> None:
+    assert derived(SECRET.encode(), b"a") != derived(SECRET.encode(), b"b") != SECRET.encode()
+
+
+def test_a_mac_has_one_spelling() -> None:
+    key, message = HmacKey(SECRET.encode()), b"header.payload"
+    good = b64url_encode(hmac.digest(SECRET.encode(), message, "sha256"))
+    assert b64url_encode(key.sign(message)) == good
+    assert key.verifies(message, good)
+    others = [good[:-1] + bytes([one]) for one in range(256) if one != good[-1]]
+    others += [
+        b"",
+        good[:-1],
+        good + b"=",
+        good + b"A",
+        b" " + good,
+        good + b"\n",
+        good[:9] + b"!" + good[9:],
+        good * 2,
+    ]
+    assert not any(key.verifies(message, other) for other in others)
+    assert not key.verifies(message + b"x", good)
+
+
+def test_a_shared_secret_is_not_published() -> None:
+    key = HmacKey(SECRET.encode())
+    assert key.public_jwk() is None
+    assert key.accepted == {"HS256"}
+    assert KeyRing([key]).jwks() == {"keys": []}
