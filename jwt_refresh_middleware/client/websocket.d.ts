@@ -32,7 +32,7 @@ export interface AuthSocket {
 /**
  * Open a WebSocket with the access token as a sub-protocol, and keep it open for as long as the session lives: whenever
  * the client has a new token it is sent over the socket, and a new one is asked for when three quarters of the time are
- * over, in the background too, where the client has no timer. If the server ends it with 4401 all the same, the token is
+ * over (less a second, since tokens end with a whole one), in the background too, where the client has no timer. If the server ends it with 4401 all the same, the token is
  * refreshed once and the socket opened again. It ends with `signedout`.
  *
  * @param url where to: `wss:`, `https:`, or relative to the page. It has to be of the issuer's origin or of one of the

@@ -1,12 +1,12 @@
 /** See websocket.d.ts. */
 export function openSocket(auth, url, { protocols = [], reconnect = false, onopen, onclose, onmessage } = {}) {
-	const target = `${new URL(url, location)}`.replace(/^ws/, "http");
+	const target = new URL(url, location).href.replace(/^ws/, "http");
 	let socket, token, timer, opened, over, tries = 0;
 
 	async function renew({ expiresIn }) {
 		if (socket?.readyState !== 1) return;
 		clearTimeout(timer);
-		timer = setTimeout(() => auth.refresh().catch(() => renew({ expiresIn: 40 })), expiresIn * 750);
+		timer = setTimeout(() => auth.refresh().catch(() => renew({ expiresIn: 40 })), --expiresIn * 750);
 		const fresh = await auth.getAccessToken(target);
 		if (fresh && fresh !== token) socket.send(JSON.stringify({ type: "token", access_token: token = fresh }));
 	}

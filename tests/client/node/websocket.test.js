@@ -209,10 +209,10 @@ test("a new token is asked for before the lease ends, though the client has no t
 });
 
 for (const [what, age, wait] of [
-  ["a fresh token", 0, 675],
-  ["one of which most is over", 800, 75],
+  ["a fresh token", 0, 674.25],
+  ["one of which most is over", 800, 74.25],
   ["one that is over by the clock of the device, which is fast", 5000, 0],
-  ["one that has not begun by the clock of the device, which is slow", -5000, 675],
+  ["one that has not begun by the clock of the device, which is slow", -5000, 674.25],
 ]) {
   test(`when the socket is opened with ${what} the next one is asked for after ${wait} s`, async (t) => {
     const { world } = await start({}, { autoRefresh: false });
