@@ -1,5 +1,6 @@
 """The user centre and the gateway as processes of their own, and the file of keys between them."""
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from jwt_refresh_middleware.__main__ import main
+from jwt_refresh_middleware.encoding import b64url_decode
 from tests.servers import free_port
 
 from .line import Line, Reply, until
@@ -39,6 +41,7 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
+            self.resume()
             self._process.terminate()
             try:
                 self._process.wait(_PATIENCE)
@@ -77,6 +80,15 @@ class Process:
         assert process is not None
         process.send_signal(signal.SIGKILL)
         process.wait(_PATIENCE)
+
+    def pause(self) -> None:
+        """It hangs from now on: connections stay, nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     async def ask(self, method: str, path: str, body: dict[str, Any] | None = None, token: str = "") -> Reply:
         """One request on a connection of its own."""
@@ -126,6 +138,11 @@ class Centre(Process):
         await until(all_have_answered)
         return found
 
+    def key(self, state: str) -> str:
+        """The kid of the key in this state, as the file says it."""
+        listed = json.loads(self.keys.read_text())["keys"]
+        return next(str(jwk["kid"]) for jwk in listed if jwk["state"] == state)
+
     async def login(self, name: str = "ann") -> Reply:
         return await self.ask("POST", "/auth/login", {"username": name})
 
@@ -134,3 +151,8 @@ def gateway(directory: Path, centre: Centre, **times: float) -> Process:
     """A gateway that is told where the keys are, and nothing else; ``times`` in seconds."""
     settings = {name.upper(): f"{value}" for name, value in times.items()}
     return Process("front", directory, JWKS_URL=centre.jwks_url, **settings)
+
+
+def kid_of(token: str) -> str:
+    """The key that an access token was signed with."""
+    return str(json.loads(b64url_decode(token.partition(".")[0].encode()))["kid"])

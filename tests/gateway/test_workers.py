@@ -5,23 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from jwt_refresh_middleware.encoding import b64url_decode
-
 from .line import until
-from .processes import Centre
-
-
-def _key_in(token: str) -> str:
-    return str(json.loads(b64url_decode(token.partition(".")[0].encode()))["kid"])
+from .processes import Centre, kid_of
 
 
 async def _all_sign_with(centre: Centre, kid: str) -> bool:
     return {state["signing"] for state in (await centre.states()).values()} == {kid}
-
-
-def _current(centre: Centre) -> str:
-    listed = json.loads(centre.keys.read_text())["keys"]
-    return next(str(jwk["kid"]) for jwk in listed if jwk["state"] == "current")
 
 
 @pytest.fixture
@@ -34,9 +23,9 @@ async def test_all_workers_sign_with_the_new_key_and_old_tokens_stay_good(centre
         pairs = [await centre.login()]
         for _ in range(3):
             assert centre.command("rotate", "--force") == 0
-            await until(lambda: _all_sign_with(centre, _current(centre)))
+            await until(lambda: _all_sign_with(centre, centre.key("current")))
             pairs.append(await centre.login())
-            assert _key_in(pairs[-1].access) == _current(centre)
+            assert kid_of(pairs[-1].access) == centre.key("current")
             for pair in pairs:
                 for _ in range(4):  # whichever worker answers
                     assert (await centre.ask("GET", "/me", token=pair.access)).status == 200
@@ -59,7 +48,7 @@ async def test_no_request_is_refused_in_the_middle_of_a_rotation(centre: Centre)
                     reply = await centre.ask("GET", "/me", token=pair.access)
                     if reply.status != 200:
                         refused.append(reply)  # noqa: B023  used within the round
-                return await _all_sign_with(centre, _current(centre))
+                return await _all_sign_with(centre, centre.key("current"))
 
             await until(every_worker_has_it)
             assert refused == []
@@ -68,6 +57,7 @@ async def test_no_request_is_refused_in_the_middle_of_a_rotation(centre: Centre)
 @pytest.mark.parametrize("damage", ["cut off", "empty", "no keys", "missing"])
 async def test_a_damaged_file_stops_nobody_and_is_logged_once_by_each_worker(centre: Centre, damage: str) -> None:
     with centre:
+        assert len(await centre.states()) == 2, "both have started"
         pair, text = await centre.login(), centre.keys.read_text()
         damaged = {"cut off": text[:-100], "empty": "", "no keys": '{"keys": []}'}
         if damage == "missing":
@@ -84,7 +74,7 @@ async def test_a_damaged_file_stops_nobody_and_is_logged_once_by_each_worker(cen
         assert (await centre.ask("POST", "/auth/refresh", {"refresh_token": pair.refresh})).status == 200
         _put(centre.keys, text)
         assert centre.command("rotate", "--force") == 0
-        await until(lambda: _all_sign_with(centre, _current(centre)))
+        await until(lambda: _all_sign_with(centre, centre.key("current")))
         assert (await centre.ask("GET", "/me", token=pair.access)).status == 200
     log = centre.log.read_text()
     assert log.count("the keys stay as they are") == 2
