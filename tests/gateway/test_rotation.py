@@ -28,10 +28,10 @@ class Client:
         self.wrong: list[Reply] = []
         self.kids: set[str] = set()
 
-    async def go_on(self) -> None:
-        """Until cancelled."""
+    async def go_on(self, enough: asyncio.Event) -> None:
+        """Until it is ``enough``."""
         async with Line(self._front.port) as to_front, Line(self._centre.port) as to_centre:
-            while True:
+            while not enough.is_set():
                 reply = await to_front.ask("GET", "/item", token=self._access)
                 self.answers[reply.code or str(reply.status)] += 1
                 if reply.status == 200:
@@ -54,14 +54,14 @@ class Client:
 async def crowd(front: Process, centre: Centre) -> AsyncIterator[list[Client]]:
     """Clients that are busy within the block."""
     clients = [Client(front, centre, await centre.login(f"user-{number}")) for number in range(_CLIENTS)]
-    tasks = [asyncio.ensure_future(client.go_on()) for client in clients]
-    try:
-        yield clients
-    finally:
-        for task in tasks:
-            task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            assert isinstance(outcome, asyncio.CancelledError), outcome
+    enough = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        for client in clients:
+            tasks.create_task(client.go_on(enough))
+        try:
+            yield clients
+        finally:
+            enough.set()
 
 
 async def published_for_an_interval(centre: Centre) -> None:
