@@ -12,8 +12,8 @@ _MOST_KEPT, _MOST_CHARACTERS = 16, 65_536
 class Inbox:
     """Gives the app what the server has received, less what is taken before.
 
-    No task is kept for it: whoever asks waits in their own task, which is cancelled to wake it up and goes on here. What
-    is read ahead is read by a task that is left alone when whoever waits for it is cancelled: no message is lost.
+    No task is kept for it: whoever asks waits in their own task, which is cancelled to wake it up and goes on here.
+    What is read ahead is read by a task that is left alone when whoever waits for it is cancelled: no message is lost.
 
     Attributes:
         is_eager: whether messages are read before the app asks for them.
