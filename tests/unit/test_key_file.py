@@ -426,3 +426,15 @@ async def test_an_issuer_changes_from_one_family_to_the_other(path: Path, tmp_pa
         with pytest.raises(TokenInvalid):
             issuer.verifier.verify(pair.access_token)
         assert issuer.verifier.verify((await issuer.refresh(pair.refresh_token)).access_token)
+
+
+async def test_a_secret_is_changed_in_three_steps_and_nobody_is_logged_out(path: Path) -> None:
+    async with opened(path) as (issuer, ring):
+        pair = await issuer.login("ann")
+        content = json.loads(path.read_text())
+        (old,), new = content["secrets"], "A" * 43
+        for secrets in ([old, new], [new, old], [new]):
+            before = len(ring.secrets), ring.secrets[0]
+            put(path, json.dumps(content | {"secrets": secrets}))
+            await until(lambda before=before: (len(ring.secrets), ring.secrets[0]) != before)  # type: ignore[misc]
+            pair = await issuer.refresh(pair.refresh_token)
