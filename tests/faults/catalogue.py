@@ -1,7 +1,17 @@
 """All seeded faults."""
 
-from . import of_decisions, of_processes, of_redis, of_rotation, of_sqlalchemy, of_stores, of_the_web, of_tokens
+from . import (
+    of_decisions,
+    of_keys,
+    of_processes,
+    of_redis,
+    of_rotation,
+    of_sqlalchemy,
+    of_stores,
+    of_the_web,
+    of_tokens,
+)
 
-_MODULES = (of_decisions, of_rotation, of_processes, of_tokens, of_stores, of_redis, of_sqlalchemy, of_the_web)
+_MODULES = (of_decisions, of_rotation, of_processes, of_tokens, of_keys, of_stores, of_redis, of_sqlalchemy, of_the_web)
 
 FAULTS = tuple(fault for module in _MODULES for fault in module.FAULTS)

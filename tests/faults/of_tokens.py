@@ -48,30 +48,30 @@ FAULTS = (
     Fault(
         name="the-secret-itself-signs-refresh-tokens",
         file="refresh.py",
-        old="_PreparedSigner(key.derive(_SALT))",
-        new="_PreparedSigner(key.secret)",
+        old="_PreparedSigner(derived(secret, _SALT))",
+        new="_PreparedSigner(secret)",
         tests=(REFRESH + "the_secret_itself_and_keys_for_other_purposes_do_not_sign",),
     ),
     # access tokens
     Fault(
         name="any-signature-of-an-access-token",
-        file="access.py",
-        old="if compare_digest(b64url_encode(key.sign(signed)), signature):",
-        new="if True:",
+        file="keys.py",
+        old="return compare_digest(b64url_encode(self.sign(message)), signature)",
+        new="return True",
         tests=(ACCESS + "expired_and_forged_is_forged",),
     ),
     Fault(
         name="no-signature-of-an-access-token",
-        file="access.py",
-        old="if compare_digest(b64url_encode(key.sign(signed)), signature):",
-        new="if not signature or compare_digest(b64url_encode(key.sign(signed)), signature):",
+        file="keys.py",
+        old="return compare_digest(b64url_encode(self.sign(message)), signature)",
+        new="return not signature or compare_digest(b64url_encode(self.sign(message)), signature)",
         tests=(ALGORITHMS + "signatures",),
     ),
     Fault(
         name="any-spelling-of-an-access-token",
-        file="access.py",
-        old="if compare_digest(b64url_encode(key.sign(signed)), signature):",
-        new='import base64\n\n            if key.sign(signed) == base64.urlsafe_b64decode(signature + b"=="):',
+        file="keys.py",
+        old="return compare_digest(b64url_encode(self.sign(message)), signature)",
+        new='return self.sign(message) == __import__("base64").urlsafe_b64decode(signature + b"==")',
         tests=(CACHE + "no_character_of_a_token_can_be_changed",),
     ),
     Fault(
@@ -84,7 +84,7 @@ FAULTS = (
     Fault(
         name="the-algorithm-that-the-header-says",
         file="access.py",
-        old='return tuple(key for key in keys if key.algorithm == header.get("alg"))',
+        old="return tuple(one for one in keys if algorithm in one.key.accepted)",
         new="return tuple(keys)",
         tests=(ALGORITHMS + "one_key_one_algorithm",),
     ),
@@ -98,8 +98,8 @@ FAULTS = (
     Fault(
         name="an-unknown-key-is-any-key",
         file="access.py",
-        old="self._by_kid.get(kid, ())",
-        new="self._by_kid.get(kid, self.keys.keys)",
+        old="ours.by_kid.get(kid, ())",
+        new="ours.by_kid.get(kid, ours.held)",
         tests=(ALGORITHMS + "kid",),
     ),
     Fault(
@@ -112,15 +112,15 @@ FAULTS = (
     Fault(
         name="expired-a-moment-too-late-when-remembered",
         file="access.py",
-        old="if self.clock() >= known.ends_at:",
-        new="if self.clock() > known.ends_at:",
+        old="if (now := self.clock()) >= known.ends_at:",
+        new="if (now := self.clock()) > known.ends_at:",
         tests=(CACHE + "a_remembered_token_expires",),
     ),
     Fault(
         name="a-remembered-token-does-not-expire",
         file="access.py",
-        old="        if self.clock() >= known.ends_at:\n            raise TokenExpired\n",
-        new="",
+        old="if (now := self.clock()) >= known.ends_at:",
+        new="if (now := self.clock()) >= float('inf'):",
         tests=(CACHE + "a_remembered_token_expires",),
     ),
     Fault(
