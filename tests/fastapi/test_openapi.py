@@ -145,7 +145,9 @@ def test_protected_operations_tell_of_the_problems_and_public_ones_do_not():
 def test_what_the_app_says_of_a_status_stays():
     app = guarded()
 
-    @app.get("/mine", responses={401: {"description": "mine", "model": Mine}})
+    problem = {"application/problem+json": {"schema": {"type": "object"}}}
+
+    @app.get("/mine", responses={400: {"content": problem}, 401: {"description": "mine", "model": Mine}})
     async def mine() -> int:
         return 1
 
@@ -157,6 +159,7 @@ def test_what_the_app_says_of_a_status_stays():
     app.openapi = own
     document(app)
     found = operations(app.openapi())["/mine", "get"]["responses"]
+    assert found["400"]["content"] == problem
     assert found["401"]["description"] == "mine"
     assert found["401"]["content"].keys() == {"application/json", "application/problem+json"}
     assert found["503"] == {"$ref": "#/components/responses/x"}
