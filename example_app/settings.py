@@ -25,7 +25,6 @@ from jwt_refresh_middleware import KeyRing
 from .keys import KeysError, development_keys, keys_in
 
 _DAY = 86_400
-_MIN_SECRET_BYTES = 32
 
 
 class SettingsError(ValueError):
@@ -112,10 +111,7 @@ def _keys(given: Mapping[str, str], database: Path) -> KeyRing:
 
 
 def _shared_secret(secret: str) -> KeyRing:
-    size = len(secret.encode("utf-8", "surrogateescape"))
-    if size < _MIN_SECRET_BYTES:
-        raise SettingsError(f"AUTH_SECRET must have at least {_MIN_SECRET_BYTES} bytes, not {size}")
     try:
         return KeyRing.from_secret(secret)
-    except UnicodeEncodeError:
-        raise SettingsError("AUTH_SECRET must be UTF-8 text") from None
+    except ValueError as error:
+        raise SettingsError(f"AUTH_SECRET: {error}") from None
