@@ -416,6 +416,31 @@ def test_a_crash_in_the_middle_leaves_the_file_whole(keys: Bench, monkeypatch: p
     assert len(keys.kids()) == 3
 
 
+_KILLED = """
+import os, pathlib, signal, sys
+from jwt_refresh_middleware.__main__ import main
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+{point} = die
+main(["keys", "rotate", "--force", "--file", sys.argv[1]])
+"""
+
+
+@pytest.mark.parametrize("point", ["os.fsync", "os.fdopen", "pathlib.Path.replace"])
+def test_a_command_that_is_killed_leaves_the_file_whole_and_no_lock(keys: Bench, point: str) -> None:
+    keys("generate")
+    before = keys.path.read_bytes()
+    command = [sys.executable, "-c", _KILLED.format(point=point), str(keys.path)]
+    root = str(Path(__file__).parents[2])
+    ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": root}, check=False)
+    assert ended.returncode == -9
+    assert keys.path.read_bytes() == before
+    keys("rotate", "--force")
+    assert len(keys.kids()) == 3
+
+
 def test_it_runs_as_a_module(tmp_path: Path) -> None:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "error", "-m", "jwt_refresh_middleware", "keys", *arguments]
