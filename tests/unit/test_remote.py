@@ -434,6 +434,30 @@ async def test_a_set_of_nothing_usable_is_explained_once(stage: Stage, caplog: p
     assert errors == [f"no keys from {stage.site.url}: FetchFailed: there is no usable key in it"]
 
 
+async def test_a_304_to_no_question_is_a_failure(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.site.behaviour = saying(response(b"", status="304 Not Modified"))
+    await stage.verifier()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"no keys from {stage.site.url}: FetchFailed: status 304"
+    ]
+
+
+async def test_one_client_makes_all_fetches(stage: Stage, library: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[None] = []
+    make = library.AsyncClient
+
+    def counted(**options: Any) -> Any:
+        made.append(None)
+        return make(**options)
+
+    monkeypatch.setattr(library, "AsyncClient", counted)
+    verifier = await stage.verifier()
+    stage.site.behaviour = saying(response(b"", status="500 Internal Server Error"))
+    await fetched(verifier)
+    await fetched(verifier)
+    assert len(made) == 1
+
+
 async def test_a_query_reaches_no_log(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     stage.site.behaviour = publishing({"keys": [{"kty": "oct", "k": "A" * 43}]})
@@ -546,7 +570,9 @@ async def test_closing_and_opening_does_not_shorten_a_cooldown(stage: Stage) -> 
         assert not keys.is_running()
         await asyncio.wait_for(keys.open(), 5)
         assert keys.is_running()
-    assert stage.site.requests == 1
+        for _ in range(5):  # the task has begun by then
+            await asyncio.sleep(0)
+    assert keys.fetches == stage.site.requests == 1
     assert verifier.verify(await stage.centre.token())
 
 
@@ -561,8 +587,11 @@ async def test_opened_again_after_the_cooldown_it_fetches_at_once(stage: Stage) 
 
 
 async def test_another_thread_may_ask_for_a_fetch(stage: Stage) -> None:
+    """The loop is in debug mode: then it notices what another thread must not do."""
+    asyncio.get_running_loop().set_debug(True)
     verifier = await stage.verifier()
     unknown = await Centre().token()
+    await until(lambda: source(verifier)._wanted._waiters)  # type: ignore[attr-defined]  # the cool-down is over
     refused: list[Exception] = []
 
     def request() -> None:
@@ -578,6 +607,7 @@ async def test_another_thread_may_ask_for_a_fetch(stage: Stage) -> None:
         thread.join()
     assert len(refused) == 8
     await until(lambda: stage.site.requests == 2)
+    asyncio.get_running_loop().set_debug(False)
 
 
 async def test_many_who_open_it_at_once_wait_for_one_fetch(stage: Stage) -> None:
