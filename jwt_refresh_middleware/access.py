@@ -130,7 +130,9 @@ def usable(key: Key) -> Key:
             if is_of_a_pair(reading):
                 raise InvalidKeyError
     except InvalidKeyError:
-        raise ValueError("this secret is a public or asymmetric key; a shared secret is random text") from None
+        raise ValueError(
+            "this secret is a key of a pair, which KeyRing.from_pem or from_jwks reads; a shared secret is random"
+        ) from None
     return key
 
 

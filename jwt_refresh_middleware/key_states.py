@@ -4,7 +4,7 @@ Values and pure functions, no I/O: the time is an argument, in seconds since the
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Literal, Protocol
 
@@ -36,7 +36,7 @@ class Contents:
     """What a ring holds, or is to hold from now on: keys with their states, and what other secrets are derived from."""
 
     held: tuple[Held, ...]
-    secrets: tuple[bytes, ...]
+    secrets: tuple[bytes, ...] = field(repr=False)
 
 
 class Source(Protocol):

@@ -5,10 +5,11 @@ import sys
 from typing import Any
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 import jwt_refresh_middleware
-from jwt_refresh_middleware import KeyRing
+from jwt_refresh_middleware import KeyRing, signatures
 from jwt_refresh_middleware.key_texts import MAX_KEYS, key_of_jwk, keys_of_pem, keys_of_set, new_key, private_members
 from jwt_refresh_middleware.keys import HmacKey
 
@@ -120,6 +121,17 @@ def test_der_in_place_of_pem_is_not_quoted_either(name: str) -> None:
         keys_of_pem(der)
     assert not isinstance(raised.value, UnicodeError)
     assert raised.value.__cause__ is None
+
+
+def test_what_the_library_was_built_without_is_an_error_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: object) -> None:
+        raise UnsupportedAlgorithm("not in this build")
+
+    for loader in ("load_pem_private_key", "load_pem_public_key"):
+        monkeypatch.setattr(signatures, loader, unsupported)
+    for pem in (private_pem("EdDSA"), public_pem("EdDSA")):
+        with pytest.raises(ValueError, match="cannot be read"):
+            keys_of_pem(pem)
 
 
 @pytest.mark.parametrize("name", ALL)
