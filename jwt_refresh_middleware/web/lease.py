@@ -53,7 +53,8 @@ class Lease:
     """One socket of somebody who is known; what the app receives and sends goes through it.
 
     Attributes:
-        ended: why the socket was closed from here, None if it was not.
+        ended: why the socket was closed from here, as the code of an error; None if it was not. Not the error, since its
+            traceback leads back here, and what goes round in a circle is left to the garbage collector.
     """
 
     __slots__ = (
@@ -82,7 +83,7 @@ class Lease:
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = False  # ended, or left by the app or the client: there is nothing to watch any more
         self._has_begun = False  # the app has received its first message, which is always the same
-        self.ended: AuthError | None = None
+        self.ended: str | None = None
         self._go_by(known)
 
     async def receive(self) -> Message:
@@ -94,8 +95,7 @@ class Lease:
         return message
 
     def _farewell(self) -> Message:
-        reason = self.ended.code if self.ended is not None else ""
-        return {"type": "websocket.disconnect", "code": CLOSE_CODE if reason else 1006, "reason": reason}
+        return {"type": "websocket.disconnect", "code": CLOSE_CODE if self.ended else 1006, "reason": self.ended or ""}
 
     async def send(self, message: Message) -> None:
         """Pass on what the app says. Raises SocketClosed once the lease has ended; closing again is no error."""
@@ -121,7 +121,7 @@ class Lease:
     def end(self, error: AuthError) -> None:
         """Close the socket, and wake up whoever waits for a message of it. Nothing happens if it is over already."""
         if not self._is_over:
-            self.ended = error.with_traceback(None)
+            self.ended = error.code
             self._let_go()
             self._inbox.shut()
             self._closing = self._loop.create_task(self._close(error))

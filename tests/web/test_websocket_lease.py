@@ -269,7 +269,7 @@ async def test_ended_between_the_handshake_and_its_answer(
     app.decided.set()
     await talk.over()
     kinds = [message["type"] for message in app.received]
-    assert kinds == ["websocket.connect"] if receives else ["websocket.connect", "websocket.disconnect"]
+    assert kinds == ["websocket.connect", *([] if receives else ["websocket.disconnect"])]
 
 
 async def test_a_starlette_app_need_not_mind(make: Callable[..., Service]) -> None:
@@ -346,6 +346,23 @@ async def test_an_app_may_refuse_with_our_errors(make: Callable[..., Service], e
     else:
         await talk.closed(error.code, {401: 4401, 403: 4403}[error.status])
         await talk.over()
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("last", ["websocket.close", "websocket.http.response.start"])
+async def test_one_that_has_refused_by_itself_has_nothing_more_to_say(
+    make: Callable[..., Service], last: str, known: bool
+) -> None:
+    async def refuses(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": last})
+        raise InsufficientScope
+
+    service = make(app=refuses, public=["/chat"])
+    talk = Talk(service.app, "/chat", (await service.login()).bearer if known else {}, extensions=RESPONSE)
+    assert await talk.said() == {"type": last}
+    with pytest.raises(InsufficientScope):
+        await talk.said()
 
 
 async def test_an_app_that_has_closed_is_not_closed_again(make: Callable[..., Service]) -> None:
@@ -457,6 +474,10 @@ async def test_nothing_is_left_of_a_socket(make: Callable[..., Service]) -> None
         talks = [await open_talk(service)]
         await service.issuer.logout_all("alice")
         await talks[0].closed("token_revoked")
+        await talks[0].over()
+        talks = [await open_talk(service)]
+        talks[0].renew("made.up.token")
+        await talks[0].closed("token_invalid")
         await talks[0].over()
         assert watchers == {}
         del talks, talk

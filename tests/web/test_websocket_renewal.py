@@ -267,6 +267,33 @@ async def test_it_is_found_though_the_app_does_not_ask_for_messages(service: Ser
     assert app.texts == ["one", "two", "three"]
 
 
+async def test_it_is_found_though_the_app_is_busy_with_the_message_before_it(service: Service, app: App) -> None:
+    let_go = asyncio.Event()
+
+    async def slow(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.send", "text": "working"})
+        await let_go.wait()
+        await waits(_scope, receive, send)
+
+    app.then = slow
+    tokens = await service.login()
+    service.clock.advance(LIFE - 0.02)
+    talk = await opened(service, tokens)
+    fresh = await refreshed(service, tokens)
+    await asyncio.sleep(0)  # it is waiting for a message now, so nothing is read ahead yet
+    service.clock.advance(0.018)
+    await asyncio.sleep(0.05)  # the timer has said that the end is near
+    assert await talk.echo("work") == "working"
+    talk.renew(fresh.access)
+    async with asyncio.timeout(PATIENCE):
+        while not service.issuer.backing.acknowledgements.seen:
+            await asyncio.sleep(0.001)
+    let_go.set()
+    await talk.leave()
+    assert app.texts == ["work"]
+
+
 async def test_not_more_is_read_ahead_than_there_is_room_for(service: Service, app: App) -> None:
     app.then = busy = BusyFirst()
     tokens = await service.login()
