@@ -53,8 +53,8 @@ class Lease:
     """One socket of somebody who is known; what the app receives and sends goes through it.
 
     Attributes:
-        ended: why the socket was closed from here, as the code of an error; None if it was not. Not the error, since its
-            traceback leads back here, and what goes round in a circle is left to the garbage collector.
+        ended: why the socket was closed from here, as the code of an error; None if it was not. Not the error itself:
+            its traceback leads back here, and what goes round in a circle is left to the garbage collector.
     """
 
     __slots__ = (

@@ -108,3 +108,42 @@ async def test_shut_at_any_time(seed: int) -> None:
     assert len(set(case.got)) == len(case.got)
     serving.cancel()
     await asyncio.wait([serving])
+
+
+def keeps_all(_message: Message) -> bool:
+    return False
+
+
+async def test_after_a_message_that_was_waited_for_the_next_is_read_ahead() -> None:
+    queue: asyncio.Queue[Message] = asyncio.Queue()
+    inbox = Inbox(queue.get, keeps_all)
+    waiting = asyncio.ensure_future(inbox.get())
+    await turns(1)
+    inbox.is_eager = True
+    inbox.look()
+    for text in ("one", "two"):
+        queue.put_nowait({"type": "websocket.receive", "text": text})
+        await turns(5)
+    assert (await waiting or {})["text"] == "one"
+    assert queue.empty(), "nobody has asked for the second one"
+    assert (await inbox.get() or {})["text"] == "two"
+    inbox.shut()
+
+
+async def test_after_a_failure_nothing_more_is_read_ahead(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[int] = []
+
+    async def fails() -> Message:
+        asked.append(1)
+        raise ConnectionResetError
+
+    inbox = Inbox(fails, keeps_all)
+    inbox.is_eager = True
+    inbox.look()
+    await turns(5)
+    inbox.look()
+    await turns(5)
+    assert (asked, caplog.records) == ([1], [])
+    with pytest.raises(ConnectionResetError):
+        await inbox.get()
+    inbox.shut()
