@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 from . import events
-from .access import DEFAULT_ISSUER, MAX_LEEWAY, AccessToken, Verifier
+from .access import DEFAULT_ISSUER, MAX_LEEWAY, AccessToken
 from .background import EventTeller
 from .backing import Backing
 from .devices import DevicePolicy
@@ -19,6 +19,7 @@ from .rotation import LoadIdentity, Rotation
 from .sessions import Device, Identity, Session, TokenPair, is_clean
 from .stores.base import SessionStore
 from .values import seconds
+from .verifier import Verifier
 
 
 class Issuer:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from secrets import token_bytes
 
-from .access import MAX_TOKEN_BYTES, usable
+from .access import MAX_TOKEN_BYTES
 from .encoding import b64url_encode, json_quoted, json_text
 from .keyring import KeyRing
 from .keys import Key
 from .sessions import RESERVED_CLAIMS, Session
+from .verifier import usable
 
 _ID_BYTES = 16
 

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..access import Known, Verifier
+from ..access import Known
 from ..errors import AuthError, KeysUnavailable, TokenError, TokenMissing
 from ..issuer import Issuer
+from ..verifier import Verifier
 from .lifespan import Lifespan
 from .paths import PublicPaths, app_path
 from .problems import Problems

@@ -8,10 +8,11 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from ..access import AccessToken, Verifier
+from ..access import AccessToken
 from ..encoding import json_text
 from ..errors import AuthError, MethodNotAllowed, NotFound, TokenMissing
 from ..sessions import Session
+from ..verifier import Verifier
 from .answers import Answer, empty_answer, json_answer, length
 from .client_files import client_files, names
 from .incoming import Incoming

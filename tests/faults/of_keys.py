@@ -14,14 +14,14 @@ FAULTS = (
     # what a key may be
     Fault(
         name="a-public-key-in-base64-is-a-secret",
-        file="access.py",
+        file="verifier.py",
         old="for reading in readings(key.secret):",
         new="for reading in [key.secret]:",
         tests=(CONFUSION + "a_public_key_is_no_shared_secret",),
     ),
     Fault(
         name="a-private-key-in-base64-is-a-secret",
-        file="access.py",
+        file="verifier.py",
         old="if is_of_a_pair(reading):",
         new="if False:",
         tests=(CONFUSION + "a_private_key_is_no_shared_secret",),
@@ -180,14 +180,14 @@ FAULTS = (
     ),
     Fault(
         name="a-key-that-is-gone-verifies",
-        file="access.py",
+        file="verifier.py",
         old="if one.until > now and one.key.verifies(signed, signature):",
         new="if one.key.verifies(signed, signature):",
         tests=(ROTATION + "a16_inside_the_overlap_and_outside",),
     ),
     Fault(
         name="a-remembered-token-outlives-its-key",
-        file="access.py",
+        file="verifier.py",
         old="min(token.expires_at + self._leeway, key_until)",
         new="token.expires_at + self._leeway",
         tests=(ROTATION + "a16_inside_the_overlap_and_outside",),
@@ -203,14 +203,14 @@ FAULTS = (
     # who follows a ring
     Fault(
         name="remembered-under-a-key-that-was-taken-away",
-        file="access.py",
+        file="verifier.py",
         old="        self.remembered.clear()\n",
         new="",
         tests=(RING + "a_token_under_a_key_that_was_taken_away_is_refused_at_once",),
     ),
     Fault(
         name="a-thread-remembers-what-was-taken-away",
-        file="access.py",
+        file="verifier.py",
         old="if keys is not self._known_keys:",
         new="if False:",
         tests=(RING + "a_token_that_was_being_checked_when_its_key_went_is_not_remembered",),
