@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
@@ -122,9 +123,13 @@ class Centre(Process):
         """Of one of the workers, whichever answers."""
         return (await self.ask("GET", "/state")).body
 
-    async def calls(self, path: str) -> int:
-        count: int = (await self.state())["calls"].get(path, 0)
-        return count
+    async def calls(self) -> Counter[str]:
+        """How often all workers were asked for each path."""
+        return sum((Counter(state["calls"]) for state in (await self.states()).values()), Counter())
+
+    async def fetches(self) -> int:
+        """How often they were asked for the keys."""
+        return (await self.calls())["/auth/jwks.json"]
 
     async def states(self) -> dict[int, dict[str, Any]]:
         """Of every worker, by its process id."""
