@@ -325,8 +325,9 @@ test("waiting grows with each failure, at random, and begins again after five go
   t.mock.method(Math, "random", () => 0.5);
   const { said, socket } = await start({ reconnect: true });
   stopTime(t);
+  sockets[0].accept(1000);
   for (const [number, wait] of [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000].entries()) {
-    sockets[number].end(1006);
+    sockets[number].end(1006, "", 2000 + number * 60_000);
     mock.timers.tick(wait - 1);
     await settle();
     assert.equal(sockets.length, number + 1);
@@ -401,3 +402,54 @@ test("the token in a socket is read from what base64url makes of it", async () =
   sockets[0].accept();
   assert.equal(sockets[0].readyState, 1);
 });
+
+/** An auth client that does what the test says; `listeners` are those who still listen. */
+function fakeAuth() {
+  const listeners = new Set();
+  const value = token({ iat: Date.now() / 1000, exp: Date.now() / 1000 + 900 });
+  return {
+    listeners,
+    token: value,
+    async getAccessToken() {
+      return this.token;
+    },
+    async refresh() {
+      return this.token;
+    },
+    on(name, handler) {
+      const entry = [name, handler];
+      listeners.add(entry);
+      return () => listeners.delete(entry);
+    },
+    emit: (wanted, detail) => listeners.forEach(([name, handler]) => name === wanted && handler(detail)),
+  };
+}
+let fake;
+
+test("a session that ends while its new token is being sent: nothing is sent", async () => {
+  const auth = fake = fakeAuth();
+  openSocket(auth, "/chat");
+  await tick();
+  sockets[0].accept();
+  auth.token = null;
+  auth.emit("refreshed", { expiresIn: 900 });
+  await tick();
+  assert.deepEqual(sockets[0].sent, []);
+});
+
+for (const [how, end] of [
+  ["by the server", () => sockets[0].end(1000)],
+  ["by the page", (socket) => socket.close()],
+  ["with the session", () => fake.emit("signedout", { reason: "user" })],
+]) {
+  test(`closed ${how}: it listens to nothing any more`, async () => {
+    const auth = fake = fakeAuth();
+    const socket = openSocket(auth, "/chat");
+    await tick();
+    sockets[0].accept();
+    assert.equal(auth.listeners.size, 2);
+    end(socket);
+    await tick();
+    assert.equal(auth.listeners.size, 0);
+  });
+}
