@@ -160,8 +160,8 @@ FAULTS = (
     Fault(
         name="a-request-shows-nothing-to-have-arrived",
         file="web/middleware.py",
-        old="                        self._acknowledge(known.token)\n",
-        new="                        pass\n",
+        old="                self._acknowledge(known.token)\n",
+        new="                pass\n",
         tests=("tests/web/test_lifespan.py::test_acknowledgements_are_written_at_shutdown",),
     ),
     Fault(
@@ -174,8 +174,8 @@ FAULTS = (
     Fault(
         name="sockets-for-everybody",
         file="web/middleware.py",
-        old='            self._identify(scope, single(scope["headers"]).get(b"authorization"))\n',
-        new='            scope["user"], scope["auth"] = self._users.nobody()\n',
+        old="        return self._identify(scope, authorization)\n",
+        new='        scope["user"], scope["auth"] = self._users.nobody()\n        return None\n',
         tests=("tests/web/test_websocket.py::test_refused_before_accept",),
     ),
     Fault(
