@@ -162,9 +162,10 @@ class Verifier:
 
         Args:
             url: of the JWK Set: https, or http on loopback.
-            refresh_interval: how often it is fetched. A new key must be published for so long before it signs.
-                Default 5 minutes.
-            cooldown: two fetches never begin within this time, whatever comes in. Default 10 s.
+            refresh_interval: how often it is fetched. A new key must be published for so long, and a minute, before it
+                signs. Default 5 minutes.
+            cooldown: two fetches never begin within this time, whatever comes in; at most the refresh interval.
+                Default 10 s.
             timeout: of a fetch, and how long a start waits for the first one. Default 5 s.
             **options: ``issuer``, ``audience`` and whatever else a verifier takes.
 
