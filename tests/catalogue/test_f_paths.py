@@ -1,4 +1,4 @@
-"""Group F: paths, mounts, sockets. F01 to F03, F07 and F08 go on in ``test_servers.py``, F09 is ``test_websocket.py``.
+"""Group F: paths, mounts, sockets. F01 to F03, F07 and F08 go on in ``test_servers.py``, F09 is ``test_f_sockets.py``.
 
 What Starlette's router makes of a path is asked of Starlette: a path that it routes to a protected handler must not be
 public, whatever its spelling.
