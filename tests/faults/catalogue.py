@@ -2,6 +2,7 @@
 
 from . import (
     of_decisions,
+    of_gateways,
     of_keys,
     of_processes,
     of_redis,
@@ -12,6 +13,17 @@ from . import (
     of_tokens,
 )
 
-_MODULES = (of_decisions, of_rotation, of_processes, of_tokens, of_keys, of_stores, of_redis, of_sqlalchemy, of_the_web)
+_MODULES = (
+    of_decisions,
+    of_rotation,
+    of_processes,
+    of_tokens,
+    of_keys,
+    of_stores,
+    of_redis,
+    of_sqlalchemy,
+    of_the_web,
+    of_gateways,
+)
 
 FAULTS = tuple(fault for module in _MODULES for fault in module.FAULTS)
