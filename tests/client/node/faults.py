@@ -30,6 +30,7 @@ class Fault(NamedTuple):
 
 
 FLOW, ENDINGS, AXIOS = "flow.test.js", "endings.test.js", "axios.test.js"
+SOCKET, WS = "websocket.test.js", "websocket.js"
 AUTHORIZED = r'headers\.has\("Authorization"\) \? null : '
 
 IN_NODE = [
@@ -87,4 +88,19 @@ IN_NODE = [
         "axios: no repetition", r"if \(!next\) throw error;", "throw error;", AXIOS, "the token is attached", "axios.js"
     ),
     Fault("axios: stays", r"request\.eject\(attached\);", "", AXIOS, "taken off again", "axios.js"),
+    Fault(
+        "a socket hears of no new token", r'auth\.on\("refreshed", renew\)', "() => {}", SOCKET, "every new token", WS
+    ),
+    Fault("a socket outlives the login", r'auth\.on\("signedout", [^\]]*', "() => {}", SOCKET, "a logout closes", WS),
+    Fault("a socket goes in circles", r"refresh && !tries", "refresh", SOCKET, "a second 4401", WS),
+    Fault("a token twice over a socket", r"fresh && fresh !== token", "fresh", SOCKET, "every new token", WS),
+    Fault(
+        "a socket is not renewed",
+        r"timer = setTimeout\(\(\) => auth.refresh[^;]*;",
+        "",
+        SOCKET,
+        "a new token is asked",
+        WS,
+    ),
+    Fault("a socket comes back unasked", r"reconnect \|\| refresh", "true || refresh", SOCKET, "after 1006", WS),
 ]
