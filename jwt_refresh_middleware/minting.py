@@ -8,7 +8,7 @@ from .encoding import b64url_encode, json_quoted, json_text
 from .keyring import KeyRing
 from .keys import Key
 from .sessions import RESERVED_CLAIMS, Session
-from .verifier import usable
+from .usable_keys import usable
 
 _ID_BYTES = 16
 

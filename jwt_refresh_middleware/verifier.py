@@ -10,50 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NoReturn, Protocol, Self
 
-from jwt.algorithms import HMACAlgorithm
-from jwt.exceptions import InvalidKeyError
-
-from .access import BEARER, DEFAULT_ISSUER, MAX_LEEWAY, MAX_TOKEN_BYTES, AccessToken, Claims, Known
+from .access import BEARER, DEFAULT_ISSUER, MAX_LEEWAY, MAX_TOKEN_BYTES, AccessToken, Known, Rules
 from .encoding import b64url_decode, json_object
 from .errors import KeysUnavailable, TokenExpired, TokenInvalid, TokenRevoked
 from .key_states import Held
 from .keyring import KeyRing, key_ring
-from .keys import HmacKey, Key
 from .remote import RemoteKeys
-from .sessions import are_clean, is_clean
 from .upkeep import Upkeep, together
-from .values import quick, seconds
-from .weak_keys import is_of_a_pair, readings
+from .usable_keys import usable
+from .values import seconds
 
 _TYPES = ("at+jwt", "application/at+jwt")  # RFC 9068, 2.1
 _HEADERS_NOT_UNDERSTOOD = frozenset(
     {"crit", "b64", "zip", "enc", "cty", "jku", "jwk", "x5u", "x5c"}
 )  # RFC 7515, 4.1 and 4.1.11
-_LAST_DATE = 253_402_300_800  # the year 10000: later is no date (RFC 7519, 2: NumericDate)
-_NUMBERS = frozenset({int, float})  # not bool, which is an int to isinstance()
 _KNOWN_HEADERS = 64
-
-_HS256 = HMACAlgorithm(HMACAlgorithm.SHA256)
-_access_token = quick(AccessToken)
-
-
-def usable(key: Key) -> Key:
-    """Refuse a shared secret that is somebody's public key, however it is spelled (RFC 8725, 2.1).
-
-    PyJWT knows PEM, JWK and some DER; what it lets through is known here.
-    """
-    if not isinstance(key, HmacKey):
-        return key
-    try:
-        for reading in readings(key.secret):
-            _HS256.prepare_key(reading)
-            if is_of_a_pair(reading):
-                raise InvalidKeyError
-    except InvalidKeyError:
-        raise ValueError(
-            "this secret is a key of a pair, which KeyRing.from_pem or from_jwks reads; a shared secret is random"
-        ) from None
-    return key
 
 
 class _KnownKeys:
@@ -122,15 +93,17 @@ class Verifier:
         Raises:
             ValueError: a weak or unsuitable key, an empty issuer or audience, a leeway out of range.
         """
-        audience = issuer if audience is None else audience
-        if not is_clean(issuer) or not is_clean(audience):
-            raise ValueError("issuer and audience are text without control characters")
-        self.keys = key_ring(keys)
         self.issuer = issuer
-        self.audience = audience
+        self.audience = issuer if audience is None else audience
+        self.keys = key_ring(keys)
         self.clock = clock
         self._leeway = seconds(leeway, "leeway", least=0, most=MAX_LEEWAY)
-        self._max_lifetime = None if max_lifetime is None else seconds(max_lifetime, "max_lifetime", least=1)
+        self._rules = Rules(
+            issuer=issuer,
+            audience=self.audience,
+            leeway=self._leeway,
+            max_lifetime=None if max_lifetime is None else seconds(max_lifetime, "max_lifetime", least=1),
+        )
         self.remembered: dict[bytes, Known] = {}
         self._oldest_first: deque[bytes] = deque()  # a dict that is emptied from its front is slow to find it
         self.cache_size = cache_size
@@ -262,7 +235,7 @@ class Verifier:
             if one.until > now and one.key.verifies(signed, signature):
                 if known is None and len(headers) < _KNOWN_HEADERS:
                     headers[header] = keys  # only now: nobody without a key fills this
-                return self._read_claims(json_object(b64url_decode(payload)), now), one.until
+                return self._rules.read(json_object(b64url_decode(payload)), now), one.until
         raise ValueError("not signed by one of our keys")
 
     def _read_header(self, segment: bytes, ours: _KnownKeys) -> tuple[Held, ...]:
@@ -277,42 +250,6 @@ class Verifier:
         if not keys and self.keys.source is not None:
             self.keys.source.missed()
         return tuple(one for one in keys if algorithm in one.key.accepted)
-
-    def _read_claims(self, claims: dict[str, Any], now: float) -> AccessToken:
-        audience = claims.get("aud")
-        if audience != self.audience and not self._is_listed(audience):
-            _refuse()
-        get: Callable[..., Any] = claims.get
-        issued_at, expires_at, auth_time = get("iat"), get("exp"), get("auth_time")
-        subject, token_id, session_id, generation = get("sub"), get("jti"), get("sid"), get("gen")
-        scope = get("scope", "")
-        latest = now + self._leeway
-        if (
-            get("iss") != self.issuer
-            or type(expires_at) not in _NUMBERS
-            or not 0 <= expires_at < _LAST_DATE
-            or type(issued_at) not in _NUMBERS
-            or not 0 <= issued_at <= latest
-            or ("nbf" in claims and not (_is_date(claims["nbf"]) and claims["nbf"] <= latest))
-            or ("auth_time" in claims and not _is_date(auth_time))
-            or not are_clean(subject, token_id, session_id if "sid" in claims else token_id)
-            or ("gen" in claims and (type(generation) is not int or generation < 0))
-            or type(scope) is not str
-            or (self._max_lifetime is not None and expires_at - issued_at > self._max_lifetime)
-        ):
-            _refuse()
-        scopes = tuple(scope.split())
-        return _access_token(
-            subject, session_id, scopes, issued_at, expires_at, token_id, auth_time, generation, Claims(claims)
-        )
-
-    def _is_listed(self, audience: object) -> bool:
-        return type(audience) is list and all(type(member) is str for member in audience) and self.audience in audience
-
-
-def _is_date(value: object) -> bool:
-    """A NumericDate (RFC 7519, 2): a JSON number, not a bool, within the calendar."""
-    return type(value) in _NUMBERS and 0 <= value < _LAST_DATE  # type: ignore[operator]
 
 
 def _refuse() -> NoReturn:

@@ -14,14 +14,14 @@ FAULTS = (
     # what a key may be
     Fault(
         name="a-public-key-in-base64-is-a-secret",
-        file="verifier.py",
+        file="usable_keys.py",
         old="for reading in readings(key.secret):",
         new="for reading in [key.secret]:",
         tests=(CONFUSION + "a_public_key_is_no_shared_secret",),
     ),
     Fault(
         name="a-private-key-in-base64-is-a-secret",
-        file="verifier.py",
+        file="usable_keys.py",
         old="if is_of_a_pair(reading):",
         new="if False:",
         tests=(CONFUSION + "a_private_key_is_no_shared_secret",),
