@@ -172,8 +172,8 @@ class KeyRing:
         """One step further: the next key signs, the current one only verifies, and there is a new next one.
 
         A ring without a next key gets one and goes on as it was: a key is published for a while before it signs. How
-        long the next key was published is not looked at here; the command line does that. The
-        key that has stopped signing is gone when its last access tokens are.
+        long the next key was published is not looked at here; the command line does that. The key that has stopped
+        signing is gone when its last access tokens are.
 
         Raises:
             ValueError: the ring cannot sign, or its keys come from elsewhere: those are rotated there.
