@@ -118,7 +118,7 @@ export function createAuthClient({
 		try {
 			return await navigator.locks.request(issuer, { signal: AbortSignal.timeout(5000) }, async () => {
 				got = true;
-				if (now() > start + 20) await rest(50);
+				if (now() > start + 5) await rest(50);
 				return task();
 			});
 		} catch (error) {
