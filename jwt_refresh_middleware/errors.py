@@ -16,7 +16,8 @@
     │   ├── RefreshMissing          401 refresh_missing
     │   ├── RefreshInvalid          401 refresh_invalid
     │   ├── RefreshExpired          401 refresh_expired
-    │   └── DeviceMismatch          401 device_mismatch
+    │   ├── DeviceMismatch          401 device_mismatch
+    │   └── SessionLimit            403 session_limit
     ├── RequestError                the request itself is wrong
     │   ├── CrossOrigin             403 cross_origin
     │   ├── InvalidRequest          400 invalid_request
@@ -210,6 +211,16 @@ class DeviceMismatch(GrantError):
     detail = "This session belongs to another device; log in on this one."
 
 
+class SessionLimit(GrantError):
+    """The subject has as many sessions as it may have (ASVS 7.1.2): one of them has to end first."""
+
+    code = "session_limit"
+    status = 403
+    action: Action = "none"
+    title = "Too many sessions"
+    detail = "You are logged in on as many devices as you may be; log out on one of them first."
+
+
 class RequestError(AuthError):
     """The request itself is wrong; the session is not touched."""
 
@@ -293,12 +304,12 @@ class TemporaryError(AuthError):
 
 
 class RateLimited(TemporaryError):
-    """One session was refreshed too often in too short a time."""
+    """Too many refreshes of one session, or too many failed logins, in too short a time."""
 
     code = "rate_limited"
     status = 429
-    title = "Too many refreshes"
-    detail = "This session is refreshed too often; slow down."
+    title = "Too many requests"
+    detail = "This was tried too often; wait, then try again."
 
 
 class StoreUnavailable(TemporaryError):

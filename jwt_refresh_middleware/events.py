@@ -94,6 +94,54 @@ class DeviceMismatched(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepUpDemanded(Event):
+    """A refresh was answered with ``step_up_required``, or a session was marked to be, for ``reason``."""
+
+    name = "step_up_required"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepUpPassed(Event):
+    """The person of a session has proven again who they are, by ``amr``, and reached ``acr`` if that was said."""
+
+    name = "step_up_passed"
+    amr: tuple[str, ...] = ()
+    acr: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcurrentNetworks(Event):
+    """A subject was in two networks at once: here, and at ``other``, in the session ``other_session_id``."""
+
+    name = "concurrent_networks"
+    alarming = True
+    other: Device
+    other_session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpossibleTravel(Event):
+    """A subject was at ``other``, ``kilometers`` away, so shortly before that nothing travels as fast (``speed``, km/h)."""
+
+    name = "impossible_travel"
+    alarming = True
+    other: Device
+    other_session_id: str
+    kilometers: int
+    speed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionLimitReached(Event):
+    """A subject logged in with ``limit`` sessions already: the new one was refused, or the oldest was ended."""
+
+    name = "session_limit"
+    limit: int
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked(Event):
     """A session was ended before its time, for ``reason``."""
 
@@ -110,10 +158,11 @@ class LoginFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitReached(Event):
-    """One session was refreshed too often."""
+    """Too often: ``what`` is ``refresh`` (of one session), ``account`` or ``address`` (failed logins), or ``step_up``."""
 
     name = "rate_limited"
     alarming = True
+    what: str = "refresh"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

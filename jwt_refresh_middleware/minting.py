@@ -7,7 +7,7 @@ from .access import MAX_TOKEN_BYTES
 from .encoding import b64url_encode, json_quoted, json_text
 from .keyring import KeyRing
 from .keys import Key
-from .sessions import RESERVED_CLAIMS, Session
+from .sessions import NO_STANDING, RESERVED_CLAIMS, Session
 from .usable_keys import usable
 
 _ID_BYTES = 16
@@ -43,7 +43,13 @@ class Minter:
             ValueError: the claims make the token longer than any verifier here would read.
         """
         token_id = b64url_encode(token_bytes(_ID_BYTES)).decode("ascii")
-        more = f',"amr":{json_text(list(session.amr))}' if session.amr else ""
+        proven, standing, auth_time = session.amr, session.standing, session.created_at
+        more = ""
+        if standing is not NO_STANDING:
+            proven, auth_time = session.authenticated_by, session.auth_time
+            more = "" if standing.acr is None else f',"acr":{json_quoted(standing.acr)}'
+        if proven:
+            more += f',"amr":{json_text(list(proven))}'
         if session.claims:
             own = {name: value for name, value in session.claims.items() if name not in RESERVED_CLAIMS}
             more += "," + json_text(own)[1:-1] if own else ""
@@ -51,7 +57,7 @@ class Minter:
         payload = (
             f'{self._fixed},"sub":{json_quoted(session.subject)},"iat":{issued_at},"exp":{expires_at},'
             f'"jti":"{token_id}","sid":{json_quoted(session.id)},"gen":{generation},'
-            f'"auth_time":{int(session.created_at)},"scope":{json_quoted(" ".join(session.scopes))}{more}}}'
+            f'"auth_time":{int(auth_time)},"scope":{json_quoted(" ".join(session.scopes))}{more}}}'
         )
         key, header = self._signing
         signed = header + b64url_encode(payload.encode("ascii"))

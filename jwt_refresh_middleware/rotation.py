@@ -115,7 +115,7 @@ class Rotation:
     def _step(self, token: RefreshToken, device: Device, now: float) -> Advance:
         """The compare-and-swap of the usual case: blind, on what the token says."""
         expected, bindings, end = token.generation, self._policy.bindings(device), now + self._refresh_ttl
-        return _advance(token.session_id, expected, expected + 1, bindings, now, end, device.ip, None, None)
+        return _advance(token.session_id, expected, expected + 1, bindings, now, end, device.ip, None, None, None)
 
     def _step_from(self, row: Session, token: RefreshToken, device: Device, now: float) -> Advance:
         """The same on top of a row that was read: whatever of the device may have changed moves along."""

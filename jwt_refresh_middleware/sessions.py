@@ -73,6 +73,13 @@ class Device:
             object.__setattr__(self, "user_agent", self.user_agent[:MAX_USER_AGENT])
 
 
+def checked_acr(acr: str) -> str:
+    """``acr`` itself. Raises ValueError unless it can stand in a space-separated list (RFC 9470, 3: acr_values)."""
+    if not _SCOPE.fullmatch(acr):
+        raise ValueError("an acr is printable ASCII without blanks, quotes and backslashes")
+    return acr
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who somebody is, as your ``authenticate`` or ``load_identity`` says.
@@ -82,18 +89,22 @@ class Identity:
         scopes: what an access token may be used for, claim ``scope`` (RFC 6749, 3.3). Default: none.
         claims: your own claims; they must be JSON and must not use a registered name. Default: none.
         amr: how the person authenticated (RFC 8176). Default: none.
+        acr: which authentication context that reached, claim ``acr`` (RFC 9068, 2.2.1). Default: none.
 
     Raises:
-        ValueError: an empty subject or one with control characters, a malformed scope, a reserved or unserialisable
-            claim.
+        ValueError: an empty subject or one with control characters, a malformed scope, amr or acr, a reserved or
+            unserialisable claim.
     """
 
     subject: str
     scopes: Sequence[str] = ()
     claims: Mapping[str, Any] = field(default_factory=lambda: NO_CLAIMS)
     amr: Sequence[str] = ()
+    acr: str | None = None
 
     def __post_init__(self) -> None:
+        if self.acr is not None:
+            checked_acr(self.acr)
         if not is_clean(self.subject) or len(self.subject) > 255:
             raise ValueError("a subject is 1 to 255 characters of text without control characters")
         object.__setattr__(self, "scopes", _clean_list(self.scopes, "scope"))
@@ -115,6 +126,59 @@ def _checked(claims: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a session was used, and when last (seconds since the epoch)."""
+
+    ip: str
+    last_used_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a session has shown of its person, and what is wanted of it: moves with a step-up, never with a refresh.
+
+    Attributes:
+        auth_time: the last step-up, in seconds since the epoch; None if there was none: the login counts.
+        amr: how the person authenticated there; empty if that was not said.
+        acr: the authentication context that was reached, at the login or since; None if that was not said.
+        step_up: why more proof is wanted before the session goes on; None if it is not.
+        settling: a step-up did not say where it came from, so the next refresh does.
+        places: where the session was before, the last one first: at most four.
+    """
+
+    auth_time: float | None = None
+    amr: tuple[str, ...] = ()
+    acr: str | None = None
+    step_up: str | None = None
+    settling: bool = False
+    places: tuple[Place, ...] = ()
+
+    def text(self) -> str:
+        """This as a store keeps it: JSON in ASCII, on one line, never empty."""
+        places = [[place.ip, place.last_used_at] for place in self.places]
+        said = {"t": self.auth_time, "m": self.amr, "c": self.acr, "s": self.step_up, "o": self.settling, "p": places}
+        return json.dumps({name: value for name, value in said.items() if value}, separators=(",", ":"))
+
+
+NO_STANDING = Standing()
+
+
+def read_standing(text: str | None) -> Standing:
+    """What :meth:`Standing.text` has written; nothing, for a session that an older version has kept."""
+    if not text or text == "{}":
+        return NO_STANDING
+    said = json.loads(text)
+    return Standing(
+        auth_time=said.get("t"),
+        amr=tuple(said.get("m", ())),
+        acr=said.get("c"),
+        step_up=said.get("s"),
+        settling=said.get("o", False),
+        places=tuple(Place(ip=ip, last_used_at=at) for ip, at in said.get("p", ())),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One login on one device. Times are seconds since the epoch.
 
@@ -133,6 +197,7 @@ class Session:
         late: the generation that was handed out a second time after the leeway; -1 for none.
         revoked_at: when the session was ended, None while it lives.
         revoked_reason: why.
+        standing: what was proven after the login, and whether more is wanted.
     """
 
     id: str
@@ -151,6 +216,27 @@ class Session:
     late: int = -1
     revoked_at: float | None = None
     revoked_reason: str | None = None
+    standing: Standing = NO_STANDING
+
+    @property
+    def auth_time(self) -> float:
+        """When the person authenticated last: at the login, or at a step-up since. No refresh moves it."""
+        return self.created_at if self.standing.auth_time is None else self.standing.auth_time
+
+    @property
+    def authenticated_by(self) -> tuple[str, ...]:
+        """How the person authenticated then (RFC 8176)."""
+        return self.standing.amr or self.amr
+
+    @property
+    def acr(self) -> str | None:
+        """The authentication context that was reached (RFC 9068, 2.2.1)."""
+        return self.standing.acr
+
+    @property
+    def step_up(self) -> str | None:
+        """Why the next refresh is answered with ``step_up_required``; None if it is not."""
+        return self.standing.step_up
 
     def is_live(self, now: float) -> bool:
         """Neither ended nor past one of its lifetimes at ``now`` (seconds since the epoch)."""

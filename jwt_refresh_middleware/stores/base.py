@@ -4,12 +4,12 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ..sessions import Session
+from ..sessions import Session, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """One rotation, as a compare-and-swap.
+    """One rotation, as a compare-and-swap. With ``to`` equal to ``expected`` it is a change without one.
 
     It happens only if the session exists, is at generation ``expected``, was not revoked, has ``expires_at`` after
     ``now`` and a ``binding`` that is one of ``bindings``.
@@ -23,6 +23,7 @@ class Advance:
         expires_at: becomes ``expires_at``, but never later than the session's ``ends_at``.
         ip: becomes the device's address; None leaves it.
         user_agent, binding: become the device's agent and the session's binding; None leaves them.
+        standing: becomes the session's; None leaves it.
     """
 
     session_id: str
@@ -34,6 +35,7 @@ class Advance:
     ip: str | None = None
     user_agent: str | None = None
     binding: str | None = None
+    standing: Standing | None = None
 
 
 class RevocationSource(Protocol):
@@ -116,8 +118,11 @@ class SessionStore(Protocol):
     ) -> list[tuple[str, float]]:
         """End every session of ``subject`` but ``keep``. Returns ``(id, expires_at)`` of those that this call ended."""
 
-    async def sessions(self, subject: str, *, now: float) -> list[Session]:
-        """The sessions of ``subject`` that are neither revoked nor expired at ``now``, oldest first."""
+    async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
+        """The sessions of ``subject`` that are neither revoked nor expired at ``now``, oldest first.
+
+        ``most``: only so many, those that began last; what is left out is not read. None for all.
+        """
 
     async def revocations(self, since: float) -> list[tuple[str, float]]:
         """``(id, revoked_at)`` of every session revoked at ``since`` or later, by any process."""

@@ -53,6 +53,7 @@ class MemoryStore:
                 user_agent=device.user_agent if step.user_agent is None else step.user_agent,
             ),
             binding=row.binding if step.binding is None else step.binding,
+            standing=row.standing if step.standing is None else step.standing,
         )
         return True, moved
 
@@ -89,10 +90,11 @@ class MemoryStore:
             if session_id != keep and await self.revoke(session_id, reason=reason, now=now)
         ]
 
-    async def sessions(self, subject: str, *, now: float) -> list[Session]:
+    async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
         rows = [self._rows[session_id] for session_id in self._of_subject.get(subject, ())]
-        return sorted((row for row in rows if row.is_live(now)), key=lambda row: (row.created_at, row.id))
+        live = sorted((row for row in rows if row.is_live(now)), key=lambda row: (row.created_at, row.id))
+        return live if most is None else live[-most:]
 
     async def revocations(self, since: float) -> list[tuple[str, float]]:
         """See :meth:`SessionStore.revocations`."""

@@ -195,7 +195,7 @@ class RedisStore:
         ends = await asyncio.gather(*(self._end(ident, reason, now) for ident in ids))
         return [(ident, end) for ident, end in zip(ids, ends, strict=True) if end is not None]
 
-    async def sessions(self, subject: str, *, now: float) -> list[Session]:
+    async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
         found = await asyncio.gather(*map(self.get, await self._of_subject(subject)))
         live = [session for session in found if session is not None and session.is_live(now)]

@@ -15,7 +15,7 @@ from struct import Struct
 from types import MappingProxyType
 
 from ..encoding import json_scan, json_text
-from ..sessions import NO_CLAIMS, Device, Session
+from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session
 from ..values import quick
 from .base import Advance
 
@@ -221,4 +221,5 @@ def from_row(session_id: str, row: bytes) -> Session:
         late,
         float(revoked) if revoked else None,
         _value(reason),
+        NO_STANDING,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Double, Index, Integer, MetaData, String, Table, Text
 
 from ..encoding import json_text
-from ..sessions import NO_CLAIMS, Device, Session
+from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session
 from ..values import quick
 
 DEFAULT_NAME = "jwt_refresh_sessions"
@@ -145,4 +145,5 @@ def from_row(row: Sequence[Any]) -> Session:
         late,
         revoked_at,
         _stored_or_none(revoked_reason),
+        NO_STANDING,
     )

@@ -139,7 +139,7 @@ class SQLAlchemyStore:
             lambda db, repeated: self._do.revoke_all(db, subject, reason, now, keep, repeated)
         )
 
-    async def sessions(self, subject: str, *, now: float) -> list[Session]:
+    async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
         return await self._connections.run(lambda db, _: self._do.sessions(db, subject, now))
 

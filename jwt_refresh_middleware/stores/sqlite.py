@@ -20,7 +20,7 @@ import aiosqlite
 
 from ..concurrency import SingleFlight
 from ..encoding import json_text
-from ..sessions import NO_CLAIMS, Device, Session
+from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session
 from ..values import quick
 from .base import Advance
 from .group_commit import GroupCommit, Kind
@@ -195,7 +195,7 @@ class SQLiteStore:
         """See :meth:`SessionStore.revoke_subject`."""
         return await self._run(lambda db: db.execute(_REVOKE_SUBJECT, (now, reason, subject, keep)).fetchall())
 
-    async def sessions(self, subject: str, *, now: float) -> list[Session]:
+    async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
         rows = await self._run(lambda db: db.execute(_SESSIONS, (subject, now)).fetchall(), Kind.READ)
         return [_from_row(row) for row in rows]
@@ -286,4 +286,5 @@ def _from_row(row: tuple[Any, ...]) -> Session:
         MappingProxyType(json.loads(claims)) if claims else NO_CLAIMS,
         tuple(amr.split()) if amr else (),
         *row[13:],
+        NO_STANDING,
     )

@@ -75,9 +75,9 @@ class FaultyStore:
         """See :meth:`SessionStore.revoke_subject`."""
         return await self._try(lambda: self._store.revoke_subject(subject, reason=reason, now=now, keep=keep))
 
-    async def sessions(self, subject: str, *, now: float) -> list[Session]:
+    async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
-        return await self._try(lambda: self._store.sessions(subject, now=now))
+        return await self._try(lambda: self._store.sessions(subject, now=now, most=most))
 
     async def revocations(self, since: float) -> list[tuple[str, float]]:
         """See :meth:`SessionStore.revocations`."""
