@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from .audit import AuditLog
 from .events import Event
 from .rounds import log
 from .sessions import Device, Session
@@ -17,7 +18,7 @@ _LAST_WORDS = 5.0
 class EventTeller:
     """Tells events to ``logging`` and, in order and in the background, to a callback that may be slow or broken."""
 
-    def __init__(self, callback: Callable[[Event], Awaitable[None]] | None) -> None:
+    def __init__(self, callback: Callable[[Event], Awaitable[None]] | None, audit: AuditLog | None = None) -> None:
         """``callback``: awaited with each event; its exceptions are logged and go no further."""
         self._callback = callback
         self._waiting: deque[Event] = deque(maxlen=_MOST_WAITING)

@@ -1,11 +1,13 @@
 """The store behind an issuer: opened once, asked with a deadline, and kept in step with other processes."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from . import events
 from .acknowledgements import Acknowledgements
+from .audit import AuditLog
 from .background import EventTeller
 from .concurrency import Deadline, SingleFlight
 from .errors import StoreUnavailable
@@ -17,6 +19,7 @@ from .stores.base import SessionStore
 T = TypeVar("T")
 
 _PURGE_EVERY = 60
+_MOST_ABANDONED = 1000
 _KEEP_EXPIRED = 86_400.0
 """An expired session is kept for a day, so that its client learns ``refresh_expired``."""
 
@@ -46,11 +49,12 @@ class Backing:
         clock: Callable[[], float],
         sync_interval: float,
         timeout: float,
+        audit: AuditLog | None = None,
     ) -> None:
         """All times in seconds.
 
         ``feed``: of the same store; ``access_ttl``: the longest life of an access token; ``keys``: what changes the
-        issuer's keys from outside.
+        issuer's keys from outside; ``audit``: opened and closed with the store.
         """
         self.store = store
         self.feed = feed
@@ -58,6 +62,7 @@ class Backing:
         self.acknowledgements = Acknowledgements()
         self.is_running: Callable[[], bool] = _never
         self._teller = teller
+        self._audit = audit
         self._clock = clock
         self._deadline = Deadline(timeout)
         self._keep_expired = max(_KEEP_EXPIRED, access_ttl)
@@ -67,6 +72,7 @@ class Backing:
         self._more_arrived = False
         self._complaints = Complaints("the session store failed")
         self._round_number = 0
+        self._abandoned: deque[str] = deque(maxlen=_MOST_ABANDONED)
 
     async def open(self) -> None:
         """Open the store, load the revocations and start the background task; once, however often it is called.
@@ -148,6 +154,15 @@ class Backing:
             self._ended(session_id, reason, subject, now)
         return sum(expires_at > now for _, expires_at in ended)
 
+    def abandon(self, session_id: str) -> None:
+        """Have a session ended in the background, if it is there: one that nobody has been given the tokens of."""
+        self._abandoned.append(session_id)
+
+    async def _end_abandoned(self) -> None:
+        while self._abandoned:
+            await self._deadline.wait(self.store.revoke(self._abandoned[0], reason="abandoned", now=self._clock()))
+            self._abandoned.popleft()
+
     def _ended(self, session_id: str, reason: str, subject: str | None, now: float) -> None:
         self.feed.add(session_id, now)
         self._teller.tell(events.Revoked(at=now, subject=subject, session_id=session_id, reason=reason))
@@ -172,8 +187,9 @@ class Backing:
                     raise
 
     async def _round(self) -> None:
-        """Each second: tell the store what arrived here, and now and then clean up."""
+        """Each second: tell the store what arrived here and what is nobody's, and now and then clean up."""
         await self.flush()
+        await self._end_abandoned()
         self._round_number += 1
         if self._round_number % _PURGE_EVERY == 0:
             await self._deadline.wait(self.store.purge(self._clock() - self._keep_expired))
