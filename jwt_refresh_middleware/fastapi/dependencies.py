@@ -19,14 +19,16 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
 from ..access import AccessToken
-from ..errors import InsufficientScope, TokenInvalid, TokenMissing
-from ..web.transport import bearer, single
-from ..web.users import AuthenticatedUser, Credentials
+from ..web.connections import token_of, token_or_none
+from ..web.demands import scoped
+from ..web.users import AuthenticatedUser
 
 SCHEME = "AccessToken"
 """The name of the security scheme in the OpenAPI schema."""
 OPTIONAL_SCHEME = "OptionalAccessToken"
 """The same where a token is not needed; :func:`document` replaces it by what OpenAPI has for that."""
+STEP_UP_SCHEME = "RecentAccessToken"
+"""The same where it has to tell of a recent or a stronger login; :func:`document` replaces it by the error."""
 
 
 class _Scheme(SecurityBase):
@@ -40,38 +42,18 @@ class _Scheme(SecurityBase):
 class _Verified(_Scheme):
     async def __call__(self, connection: HTTPConnection) -> AccessToken:
         """The token. Raises what is wrong with a request that has none that is valid."""
-        token = _token(connection)
-        if token is None:
-            raise _missing(connection)
-        return token
+        return token_of(connection)
 
 
 class _Optional(_Scheme):
     async def __call__(self, connection: HTTPConnection) -> AccessToken | None:
         """The token, None for anonymous requests."""
-        return _token(connection)
+        return token_or_none(connection)
 
 
-def _token(connection: HTTPConnection) -> AccessToken | None:
-    if not isinstance(connection.scope.get("auth"), Credentials):
-        raise RuntimeError(  # noqa: TRY004  it is the set-up that is wrong, not a type
-            "these dependencies need JWTRefreshMiddleware around the app"
-        )
-    user = connection.user
-    if isinstance(user, AuthenticatedUser):
-        return user.token
-    if user.is_authenticated:
-        raise RuntimeError("request.user was replaced: the token that JWTRefreshMiddleware has put there is gone")
-    return None
-
-
-def _missing(connection: HTTPConnection) -> TokenMissing | TokenInvalid:
-    """What is wrong with an anonymous request: on a public path a token that is not good is ignored until here."""
-    headers = connection.scope["headers"]
-    if bearer(single(headers).get(b"authorization")) is not None:
-        return TokenInvalid()
-    tokens = connection.auth.tokens
-    return TokenMissing(refreshable=tokens is not None and tokens._cookie.came_along(headers))
+class _Marked(_Scheme):
+    async def __call__(self) -> None:
+        """Nothing: it is there to be listed."""
 
 
 verified_token = _Verified(SCHEME, "An access token: log in, and send what comes back.")
@@ -86,6 +68,9 @@ Raises:
 optional_token = _Optional(OPTIONAL_SCHEME, "An access token, if there is one.")
 """The verified :class:`AccessToken`, None for anonymous requests. Raises RuntimeError if the middleware is missing."""
 
+may_want_step_up = _Marked(STEP_UP_SCHEME, "An access token of a login that is recent or strong enough.")
+"""A dependency of guards that may ask for a step-up, so that the schema tells of it."""
+
 
 async def current_token(token: Annotated[AccessToken, Depends(verified_token)], needed: SecurityScopes) -> AccessToken:
     """The verified token, with every scope that ``Security(..., scopes=[...])`` asks for on the way here.
@@ -94,8 +79,7 @@ async def current_token(token: Annotated[AccessToken, Depends(verified_token)], 
         InsufficientScope: a scope is missing; the challenge names all that are needed (RFC 6750, 3.1).
         TokenMissing, TokenInvalid, RuntimeError: as :data:`verified_token`.
     """
-    if not set(needed.scopes) <= set(token.scopes):
-        raise InsufficientScope(*needed.scopes)
+    scoped(*needed.scopes)(token)
     return token
 
 

@@ -4,11 +4,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
-from fastapi import Security
+from fastapi import Depends, Security
 
 from ..access import AccessToken
-from ..errors import StepUpRequired
-from .dependencies import CurrentToken, current_token
+from ..web.demands import Demand, fresh, reaching
+from .dependencies import CurrentToken, current_token, may_want_step_up
 
 Guard = Callable[..., Awaitable[AccessToken]]
 
@@ -35,15 +35,7 @@ def require_fresh(*, max_age: int, clock: Callable[[], float] = time.time) -> Gu
         StepUpRequired: from the dependency, with ``max_age``.
         ValueError: ``max_age`` under one second: nobody would ever be fresh enough.
     """
-    if max_age < 1:
-        raise ValueError(f"max_age must be at least 1 s, not {max_age} s")
-
-    async def fresh(token: CurrentToken) -> AccessToken:
-        if token.auth_time is None or clock() - token.auth_time > max_age:
-            raise StepUpRequired(max_age=max_age)
-        return token
-
-    return fresh
+    return _guard(fresh(max_age, clock))
 
 
 def require_acr(*values: str) -> Guard:
@@ -53,16 +45,12 @@ def require_acr(*values: str) -> Guard:
         StepUpRequired: from the dependency, with ``acr_values``.
         ValueError: no value, or one that cannot stand in the list of the challenge.
     """
-    if not values or not all(_is_listable(value) for value in values):
-        raise ValueError("an acr is printable ASCII without blanks, quotes and backslashes; at least one is needed")
+    return _guard(reaching(*values))
 
-    async def strong(token: CurrentToken) -> AccessToken:
-        if token.claims.get("acr") not in values:
-            raise StepUpRequired(acr_values=" ".join(values))
+
+def _guard(demand: Demand) -> Guard:
+    async def guarded(token: CurrentToken, _marked: Annotated[None, Depends(may_want_step_up)]) -> AccessToken:
+        demand(token)
         return token
 
-    return strong
-
-
-def _is_listable(value: str) -> bool:
-    return bool(value) and all("!" <= character <= "~" and character not in '"\\' for character in value)
+    return guarded

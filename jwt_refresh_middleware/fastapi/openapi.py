@@ -10,15 +10,16 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from starlette.applications import Starlette
 
-from ..errors import AuthError, InsufficientScope, KeysUnavailable, StoreUnavailable
+from ..errors import AuthError, InsufficientScope, KeysUnavailable, StepUpRequired, StoreUnavailable
 from ..web.middleware import JWTRefreshMiddleware
-from .dependencies import OPTIONAL_SCHEME, SCHEME, verified_token
+from .dependencies import OPTIONAL_SCHEME, SCHEME, STEP_UP_SCHEME, verified_token
 from .problems import PROBLEM, PROBLEM_SCHEMA, Json, problems, ref
 from .routes import TOKEN_ERRORS, operations
 from .schemas import AuthLogin, components
 
 LOGIN_SCHEME = "Login"
 """The name of the security scheme that logs in by the password flow."""
+_OURS = frozenset({SCHEME, OPTIONAL_SCHEME, STEP_UP_SCHEME})
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 
 
@@ -121,7 +122,8 @@ class _Guarded:
             self._add_routes(paths)
             _add(schemas, components(self._field_case) | self._login.components)
         schemes = parts.setdefault("securitySchemes", {})
-        schemes.pop(OPTIONAL_SCHEME, None)
+        for name in (OPTIONAL_SCHEME, STEP_UP_SCHEME):
+            schemes.pop(name, None)
         schemes.update(self._definitions(dict.fromkeys(_asked_for(paths), "") | dict(scopes)))
         return cast("Json", jsonable_encoder(schema))  # a copy: our constants are shared
 
@@ -129,14 +131,16 @@ class _Guarded:
         """Say of an operation of the app whether it needs a token, and what is answered without."""
         listed = operation.get("security", [])
         needed = {scope for one in listed for scope in one.get(SCHEME, ())}
-        others = [one for one in listed if not one.keys() & {SCHEME, OPTIONAL_SCHEME}] or [{}]
+        others = [one for one in listed if not one.keys() & _OURS] or [{}]
         is_guarded = any(SCHEME in one for one in listed) or (self._required and not public)
         is_optional = not is_guarded and (not public or any(OPTIONAL_SCHEME in one for one in listed))
         if is_guarded or is_optional:
             ours = [{**other, name: sorted(needed)} for name in self._schemes for other in others]
             operation["security"] = ours if is_guarded else [*others, *ours]
         if is_guarded or not public:
-            _answers(operation, (*self._errors, *([InsufficientScope] if needed else ())))
+            scoped = (InsufficientScope,) if needed else ()
+            stepped = (StepUpRequired,) if any(STEP_UP_SCHEME in one for one in listed) else ()
+            _answers(operation, (*self._errors, *scoped, *stepped))
 
     def _add_routes(self, paths: Json) -> None:
         for (path, method), operation in operations(self._login.schema).items():

@@ -5,7 +5,7 @@ from urllib.parse import urljoin
 
 import pytest
 import schemathesis
-from fastapi import APIRouter, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, Security
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel
@@ -13,7 +13,15 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from jwt_refresh_middleware import AccessToken, JWTRefreshMiddleware, KeyRing, Verifier
-from jwt_refresh_middleware.fastapi import CurrentToken, CurrentUser, OptionalToken, current_token, document
+from jwt_refresh_middleware.fastapi import (
+    CurrentToken,
+    CurrentUser,
+    OptionalToken,
+    current_token,
+    document,
+    require_acr,
+    require_fresh,
+)
 from tests.web.support import SECRET
 
 from .support import CREDENTIALS, guarded, options, visiting
@@ -197,6 +205,25 @@ def test_the_schemes_paste_a_token_or_log_in():
 def test_scopes_that_guards_ask_for_are_offered():
     flow = documented().openapi()["components"]["securitySchemes"]["Login"]["flows"]["password"]
     assert flow["scopes"] == {"read": ""}
+
+
+@pytest.mark.parametrize("guard", [require_fresh(max_age=60), require_acr("urn:example:gold")])
+@pytest.mark.parametrize("required", [True, False])
+def test_what_a_guard_may_ask_for_is_among_the_answers(guard, required):
+    app = FastAPI()
+
+    @app.post("/guarded", dependencies=[Depends(guard)])
+    async def guarded_one() -> int:
+        return 1
+
+    schema = documented(app, required=required).openapi()
+    found = operations(schema)
+    assert found["/guarded", "post"]["security"] == [PASTE, LOGIN]
+    said = found["/guarded", "post"]["responses"]
+    assert said.keys() == {"200", "400", "401", "503"}
+    assert "`step_up_required`" in said["401"]["description"]
+    assert "`step_up_required`" not in found["/me", "get"]["responses"]["401"]["description"]
+    assert schema["components"]["securitySchemes"].keys() == {"AccessToken", "Login"}
 
 
 class Mail(BaseModel):
