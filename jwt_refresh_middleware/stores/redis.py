@@ -32,6 +32,7 @@ from .redis_rows import GRACE, Keys, from_row, text, to_row
 log = logging.getLogger("jwt_refresh_middleware")
 
 _CONNECTIONS = 16
+_PIECE = 32
 _BEAT = 1.0
 _SILENCE = 3.0
 
@@ -197,9 +198,18 @@ class RedisStore:
 
     async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
-        found = await asyncio.gather(*map(self.get, await self._of_subject(subject)))
-        live = [session for session in found if session is not None and session.is_live(now)]
-        return sorted(live, key=lambda session: (session.created_at, session.id))
+        ids = await self._of_subject(subject)
+        live: list[Session] = []
+        # Ids come by when their sessions have to end, to the second. Where all are given the same time, who ends last
+        # began last: so rows are read from that end, a piece at a time, until there are enough that live. Where
+        # sessions of one subject are given different times, the newest are looked for among the last piece or two.
+        piece = len(ids) if most is None else max(most, _PIECE)
+        while ids and (most is None or len(live) < most):
+            found = await asyncio.gather(*map(self.get, ids[-piece:]))
+            live += [session for session in found if session is not None and session.is_live(now)]
+            ids, piece = ids[:-piece], piece * 2
+        live.sort(key=lambda session: (session.created_at, session.id))
+        return live if most is None else live[-most:]
 
     async def _of_subject(self, subject: str) -> list[str]:
         members = await self._run(Call(("ZRANGE", self._keys.subject(subject), 0, -1)))

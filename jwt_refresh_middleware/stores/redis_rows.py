@@ -4,6 +4,8 @@ A row is one string. The numbers come first, packed: three counters and four tim
 What follows is text, a line each: what scripts may replace, then what they only move, as JSON, which has no line ends
 inside. That is half the size of a hash here: a browser's user agent is longer than the 64 bytes up to which Redis packs
 the fields of a hash together. And it is less than the same as text throughout: a time is 8 bytes instead of 17.
+
+The standing of a session is one more line, the last, where there is one to tell of: rows of before have none either.
 """
 
 import json
@@ -15,7 +17,7 @@ from struct import Struct
 from types import MappingProxyType
 
 from ..encoding import json_scan, json_text
-from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session
+from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session, read_standing
 from ..values import quick
 from .base import Advance
 
@@ -31,7 +33,8 @@ _NUMBERS = Struct(">iiidddd")
 _STEP = Struct(">iidd")
 _COUNTERS_AND_TIMES = "generation, acknowledged, late, last, expires, ends, created"
 _LINES = "revoked, reason, binding, ip, agent, rest"
-_PATTERN = "^" + "\\n".join(["([^\\n]*)"] * len(_LINES.split(",")))
+_PATTERN = "^" + "\\n".join(["([^\\n]*)"] * len(_LINES.split(","))) + "(.*)$"
+_NOTHING = NO_STANDING.text()
 # Writing nothing is refused by a replica. It must not answer: it may have no rows yet, or those of long ago, and who
 # still asks it after a fail-over would hear that his session is unknown.
 _READ = f"""
@@ -39,9 +42,9 @@ redis.call('SETRANGE', KEYS[1], 0, '')
 local row = redis.call('GET', KEYS[1])
 if not row then return {{0}} end
 local {_COUNTERS_AND_TIMES}, rest_of_row = struct.unpack('>i4i4i4dddd', row)
-local {_LINES} = string.match(row, '{_PATTERN}', rest_of_row)
+local {_LINES}, standing = string.match(row, '{_PATTERN}', rest_of_row)
 """
-_ROW = f"struct.pack('>i4i4i4dddd', {_COUNTERS_AND_TIMES}) .. table.concat({{{_LINES}}}, '\\n')"
+_ROW = f"struct.pack('>i4i4i4dddd', {_COUNTERS_AND_TIMES}) .. table.concat({{{_LINES}}}, '\\n') .. standing"
 
 _device = quick(Device)
 _session = quick(Session)
@@ -71,13 +74,15 @@ return 1
 
 ADVANCE = Script(f"""{_READ}
 local expected, to, now, new_expires = struct.unpack('>i4i4dd', ARGV[1])
-local new_ip, new_agent, new_binding, bindings = string.match(ARGV[2], '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)(.*)$')
+local new_ip, new_agent, new_binding, new_standing, bindings =
+    string.match(ARGV[2], '^([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)\\n([^\\n]*)(.*)$')
 local allowed = string.find(bindings .. '\\n', '\\n' .. binding .. '\\n', 1, true)
 if not allowed or generation ~= expected or revoked ~= '' or expires <= now then return {{0, row}} end
 generation, last, expires = to, now, math.min(new_expires, ends)
 if new_ip ~= '' then ip = new_ip end
 if new_agent ~= '' then agent = new_agent end
 if new_binding ~= '' then binding = new_binding end
+if new_standing ~= '' then standing = new_standing ~= '{_NOTHING}' and '\\n' .. new_standing or '' end
 row = {_ROW}
 redis.call('SET', KEYS[1], row, 'PX', math.max(1, math.ceil((expires - now + {GRACE}) * 1000)))
 return {{1, row}}
@@ -172,7 +177,8 @@ def step_words(step: Advance) -> tuple[bytes, str]:
     """The arguments of :data:`ADVANCE`: few and long, since each costs time on its way."""
     lines = ("" if value is None else text(value) for value in (step.ip, step.user_agent, step.binding))
     numbers = _STEP.pack(step.expected, step.to, step.now, step.expires_at)
-    return numbers, "\n".join((*lines, *map(text, step.bindings)))
+    standing = "" if step.standing is None else step.standing.text()
+    return numbers, "\n".join((*lines, standing, *map(text, step.bindings)))
 
 
 def to_row(session: Session) -> bytes:
@@ -185,10 +191,12 @@ def to_row(session: Session) -> bytes:
     rest = [session.subject, [*session.scopes], dict(session.claims), [*session.amr]]
     while len(rest) > 1 and not rest[-1]:
         rest.pop()
-    lines = (
+    lines: tuple[str, ...] = (
         "" if ended is None else str(ended), text(session.revoked_reason), text(session.binding), text(device.ip),
         text(device.user_agent), json_text(rest),
     )  # fmt: skip
+    if session.standing != NO_STANDING:
+        lines = (*lines, session.standing.text())
     return numbers + "\n".join(lines).encode()
 
 
@@ -201,7 +209,7 @@ def expires_at(row: bytes) -> float:
 def from_row(session_id: str, row: bytes) -> Session:
     """The session of a row."""
     generation, acknowledged, late, last, expires, ends, created = _NUMBERS.unpack_from(row)
-    revoked, reason, binding, ip, agent, rest = row[_NUMBERS.size :].decode().split("\n")
+    revoked, reason, binding, ip, agent, rest, *standing = row[_NUMBERS.size :].decode().split("\n")
     said, _ = json_scan(rest, 0)
     subject, scopes, claims, amr = said + [(), None, ()][len(said) - 1 :]
     return _session(
@@ -221,5 +229,5 @@ def from_row(session_id: str, row: bytes) -> Session:
         late,
         float(revoked) if revoked else None,
         _value(reason),
-        NO_STANDING,
+        read_standing(standing[0]) if standing else NO_STANDING,
     )

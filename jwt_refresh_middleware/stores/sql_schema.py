@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from sqlalchemy import Connection, Table, false, func, inspect, select
+from sqlalchemy import Column, Connection, Table, false, func, inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateIndex, CreateTable
@@ -12,13 +13,14 @@ _PATIENCE = 60
 
 
 async def create(db: AsyncConnection, table: Table) -> None:
-    """Make the table and its indexes, as far as they are missing; of several processes at once, one does it.
+    """Make the table, later columns and indexes, as far as they are missing; of several processes at once, one does it.
 
     ``db`` must be in autocommit mode; MySQL commits by itself whatever makes something.
     """
     async with _alone(db, f"create {table.fullname}"):
         if not await db.run_sync(lambda c: inspect(c).has_table(table.name, table.schema)):  # or MySQL warns
             await db.execute(CreateTable(table, if_not_exists=True))
+        await _add_later_columns(db, table)
         # Looked at one by one: whoever made the table may have died before it came to them.
         made = await db.run_sync(
             lambda c: {index["name"] for index in inspect(c).get_indexes(table.name, table.schema)}
@@ -26,6 +28,21 @@ async def create(db: AsyncConnection, table: Table) -> None:
         for index in table.indexes:
             if index.name not in made:
                 await db.execute(CreateIndex(index, if_not_exists=db.dialect.name == "sqlite"))
+
+
+async def _add_later_columns(db: AsyncConnection, table: Table) -> None:
+    """What came with later versions may be NULL; where more is missing, it is no table of ours, and left alone."""
+    missing = await db.run_sync(_missing, table)
+    if not all(column.nullable for column in missing):
+        return
+    written = db.dialect.ddl_compiler(db.dialect, None)  # type: ignore[arg-type]  # as Alembic does
+    name = db.dialect.identifier_preparer.format_table(table)
+    for column in missing:
+        try:
+            await db.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN {written.get_column_specification(column)}")
+        except DBAPIError:  # in SQLite nobody is kept out: somebody else may have been faster
+            if column in await db.run_sync(_missing, table):
+                raise
 
 
 @asynccontextmanager
@@ -57,7 +74,7 @@ async def check(db: AsyncConnection, table: Table) -> None:
         if error.connection_invalidated:
             raise
         await db.rollback()
-        missing = await db.run_sync(_missing, table)
+        missing = await db.run_sync(_said_to_be_missing, table)
         if missing:
             raise RuntimeError(
                 f"the database has no {missing}: run your migrations, or `await store.create_all()` once"
@@ -65,9 +82,13 @@ async def check(db: AsyncConnection, table: Table) -> None:
         raise
 
 
-def _missing(connection: Connection, table: Table) -> str:
-    inspector = inspect(connection)
-    if not inspector.has_table(table.name, table.schema):
+def _said_to_be_missing(connection: Connection, table: Table) -> str:
+    if not inspect(connection).has_table(table.name, table.schema):
         return f"table {table.fullname}"
-    there = {column["name"] for column in inspector.get_columns(table.name, table.schema)}
-    return ", ".join(f"column {table.fullname}.{column.name}" for column in table.c if column.name not in there)
+    return ", ".join(f"column {table.fullname}.{column.name}" for column in _missing(connection, table))
+
+
+def _missing(connection: Connection, table: Table) -> list[Column[Any]]:
+    """The columns that the table in the database lacks."""
+    there = {column["name"] for column in inspect(connection).get_columns(table.name, table.schema)}
+    return [column for column in table.c if column.name not in there]

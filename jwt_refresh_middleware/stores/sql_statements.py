@@ -3,7 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, Table, bindparam, case, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +26,7 @@ from .sql_table import COLUMNS, DAY, day_of, from_row, storable, storable_or_non
 PURGE_ROWS = 1000
 _ACKNOWLEDGE_ROWS = 200
 _MOST_BINDINGS = 4
+_LEFT_IF_NOT_SAID = ("ip", "user_agent", "binding", "standing")
 _NOBODY = "\x1a"  # no stored id: this character is never alone in one
 
 Outcome = tuple[bool, Session | None]
@@ -53,6 +66,8 @@ class Statements:
         self._subject_revoked_so = select(c.id, c.expires_at).where(*self.of_subject, *ended_so)
         live = [c.revoked_at.is_(None), c.expires_at > bindparam("b_now"), c.ends_at > bindparam("b_now")]
         self._sessions = select(*self.columns).where(c.subject == bindparam("b_subject"), *live)
+        newest_first = self._sessions.order_by(c.created_at.desc(), c.id.desc())
+        self._newest_sessions = newest_first.limit(bindparam("b_most", type_=Integer))
         self._sessions = self._sessions.order_by(c.created_at, c.id)
         self._revocations = select(c.id, c.revoked_at).where(c.revoked_at >= bindparam("b_since"))
         self._prepare_purge()
@@ -81,7 +96,7 @@ class Statements:
         """What an :class:`Advance`, with values ``given``, sets, and the conditions under which it may."""
         c = self.table.c
         end = self.least(given["expires_at"], c.ends_at)
-        values: dict[str, Any] = {name: func.coalesce(given[name], c[name]) for name in ("ip", "user_agent", "binding")}
+        values: dict[str, Any] = {name: func.coalesce(given[name], c[name]) for name in _LEFT_IF_NOT_SAID}
         values |= {
             "generation": given["to"],
             "last_used_at": given["now"],
@@ -162,10 +177,13 @@ class Statements:
             ended = [(row.id, row.expires_at) for row in await db.execute(self._subject_revoked_so, values)]
         return [(stored(session_id), expires_at) for session_id, expires_at in ended]
 
-    async def sessions(self, db: AsyncConnection, subject: str, now: float) -> list[Session]:
+    async def sessions(self, db: AsyncConnection, subject: str, now: float, most: int | None) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
-        rows = await db.execute(self._sessions, {"b_subject": storable(subject), "b_now": now})
-        return [from_row(row) for row in rows]
+        values = {"b_subject": storable(subject), "b_now": now}
+        if most is None:
+            return [from_row(row) for row in await db.execute(self._sessions, values)]
+        rows = (await db.execute(self._newest_sessions, {**values, "b_most": most})).all()
+        return [from_row(row) for row in reversed(rows)]
 
     async def revocations(self, db: AsyncConnection, since: float) -> Ended:
         """See :meth:`SessionStore.revocations`."""
@@ -202,6 +220,7 @@ def step_values(step: Advance) -> dict[str, Any]:
         "ip": storable_or_none(step.ip),
         "user_agent": storable_or_none(step.user_agent),
         "binding": storable_or_none(step.binding),
+        "standing": None if step.standing is None else step.standing.text(),
     } | {f"binding_{number}": binding for number, binding in enumerate(allowed)}
 
 
@@ -214,6 +233,7 @@ STEP_COLUMNS: Mapping[str, str] = {
     "ip": "ip",
     "user_agent": "user_agent",
     "binding": "binding",
+    "standing": "standing",
 } | {f"binding_{number}": "binding" for number in range(_MOST_BINDINGS)}
 """Each value of a step, and the column whose type it has."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Double, Index, Integer, MetaData, String, Table, Text
 
 from ..encoding import json_text
-from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session
+from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session, read_standing
 from ..values import quick
 
 DEFAULT_NAME = "jwt_refresh_sessions"
@@ -18,6 +18,7 @@ DAY = 86_400
 COLUMNS = (
     "id", "subject", "generation", "created_at", "last_used_at", "expires_at", "ends_at", "ip", "user_agent", "binding",
     "scopes", "claims", "amr", "acknowledged", "late", "revoked_at", "revoked_reason",
+    "standing",
 )  # fmt: skip
 """What is read of a row, in the order of the fields of a session."""
 
@@ -61,6 +62,8 @@ def sessions_table(metadata: MetaData, name: str = DEFAULT_NAME, *, schema: str 
         Column("user_agent", _TEXT),
         Column("binding", _TEXT, nullable=False),
         *(Column(column, _TEXT) for column in ("scopes", "claims", "amr", "revoked_reason")),
+        # What came with later versions, and is NULL in rows of before: last, as where it was added.
+        Column("standing", _TEXT),
     ]
     options: dict[str, Any] = {
         f"{dialect}_{key}": value for dialect in ("mysql", "mariadb") for key, value in _MYSQL.items()
@@ -121,13 +124,14 @@ def to_row(session: Session) -> dict[str, Any]:
         "late": session.late,
         "revoked_at": session.revoked_at,
         "revoked_reason": storable_or_none(session.revoked_reason),
+        "standing": None if session.standing == NO_STANDING else session.standing.text(),
     }
 
 
 def from_row(row: Sequence[Any]) -> Session:
     """The session of a row that was read as :data:`COLUMNS`."""
     (ident, subject, generation, created_at, last_used_at, expires_at, ends_at, ip, user_agent, binding) = row[:10]
-    scopes, claims, amr, acknowledged, late, revoked_at, revoked_reason = row[10:]
+    scopes, claims, amr, acknowledged, late, revoked_at, revoked_reason, standing = row[10:]
     return _session(
         stored(ident),
         stored(subject),
@@ -145,5 +149,5 @@ def from_row(row: Sequence[Any]) -> Session:
         late,
         revoked_at,
         _stored_or_none(revoked_reason),
-        NO_STANDING,
+        read_standing(standing),
     )

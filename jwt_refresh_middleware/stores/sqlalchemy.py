@@ -76,7 +76,10 @@ class SQLAlchemyStore:
         return f"SQLAlchemyStore({self.engine.url!r}, table_name={self.table.fullname!r})"
 
     async def create_all(self) -> None:
-        """Make the table and its indexes, as far as they are missing. Several processes may do it at once."""
+        """Make the table and its indexes, as far as they are missing. Several processes may do it at once.
+
+        A table that an earlier version of the package has made gets the columns that came later.
+        """
         await self._connections.run(lambda db, _: create(db, self.table))
 
     async def open(self) -> None:
@@ -141,7 +144,7 @@ class SQLAlchemyStore:
 
     async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
-        return await self._connections.run(lambda db, _: self._do.sessions(db, subject, now))
+        return await self._connections.run(lambda db, _: self._do.sessions(db, subject, now, most))
 
     async def revocations(self, since: float) -> list[tuple[str, float]]:
         """See :meth:`SessionStore.revocations`."""

@@ -20,7 +20,7 @@ import aiosqlite
 
 from ..concurrency import SingleFlight
 from ..encoding import json_text
-from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session
+from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session, read_standing
 from ..values import quick
 from .base import Advance
 from .group_commit import GroupCommit, Kind
@@ -30,13 +30,14 @@ T = TypeVar("T")
 _device = quick(Device)
 _session = quick(Session)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PURGE_ROWS = 1000
 _MOST_BINDINGS = 4
+_ALL = -1  # as a limit
 _TABLE = "jwt_refresh_sessions"
 _COLUMNS = (
     "id, subject, generation, created_at, last_used_at, expires_at, ends_at, ip, user_agent, binding, scopes, claims, "
-    "amr, acknowledged, late, revoked_at, revoked_reason"
+    "amr, acknowledged, late, revoked_at, revoked_reason, standing"
 )
 _MIGRATIONS = (  # one tuple of statements per version; what was released is never edited
     (
@@ -49,19 +50,21 @@ _MIGRATIONS = (  # one tuple of statements per version; what was released is nev
         # Nothing that moves at a rotation is indexed; the feed's index holds the few revoked rows only.
         f"CREATE INDEX {_TABLE}_revoked ON {_TABLE} (revoked_at) WHERE revoked_at IS NOT NULL",
     ),
+    (f"ALTER TABLE {_TABLE} ADD COLUMN standing TEXT",),
 )
 # Plain placeholders only: newer Pythons take numbered ones for named ones, and refuse them.
-_ADD = f"INSERT INTO {_TABLE} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD = f"INSERT INTO {_TABLE} ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _GET = f"SELECT {_COLUMNS} FROM {_TABLE} WHERE id = ?"
 # What is read back is what the step does not say itself: a column read takes longer than a column written.
 _IF_AS_EXPECTED = """WHERE id = ? AND generation = ? AND revoked_at IS NULL AND expires_at > ?
     AND (binding = ? OR binding IN (?, ?, ?))
     RETURNING subject, created_at, expires_at, ends_at, ip, user_agent, binding, scopes, claims, amr, acknowledged,
-    late"""
+    late, standing"""
 _ADVANCE = f"""UPDATE {_TABLE} SET generation = ?, last_used_at = ?, expires_at = min(?, ends_at), ip = coalesce(?, ip)
     {_IF_AS_EXPECTED}"""
 _ADVANCE_AND_MOVE = f"""UPDATE {_TABLE} SET generation = ?, last_used_at = ?, expires_at = min(?, ends_at),
-    ip = coalesce(?, ip), user_agent = coalesce(?, user_agent), binding = coalesce(?, binding) {_IF_AS_EXPECTED}"""
+    ip = coalesce(?, ip), user_agent = coalesce(?, user_agent), binding = coalesce(?, binding),
+    standing = coalesce(?, standing) {_IF_AS_EXPECTED}"""
 _NOTE_LATE = f"""UPDATE {_TABLE} SET late = generation
     WHERE id = ? AND generation = ? AND acknowledged < generation AND revoked_at IS NULL"""
 _ACKNOWLEDGE = f"UPDATE {_TABLE} SET acknowledged = ? WHERE id = ? AND acknowledged < ? AND revoked_at IS NULL"
@@ -69,7 +72,7 @@ _REVOKE = f"UPDATE {_TABLE} SET revoked_at = ?, revoked_reason = ? WHERE id = ? 
 _REVOKE_SUBJECT = f"""UPDATE {_TABLE} SET revoked_at = ?, revoked_reason = ?
     WHERE subject = ? AND id IS NOT ? AND revoked_at IS NULL RETURNING id, expires_at"""
 _SESSIONS = f"""SELECT {_COLUMNS} FROM {_TABLE} WHERE subject = ? AND revoked_at IS NULL AND expires_at > ?
-    ORDER BY created_at, seq"""
+    ORDER BY created_at DESC, id DESC LIMIT ?"""
 _REVOCATIONS = f"SELECT id, revoked_at FROM {_TABLE} WHERE revoked_at >= ?"
 _PURGE_UPTO = f"SELECT max(seq), count(*) FROM (SELECT seq FROM {_TABLE} WHERE seq > ? ORDER BY seq LIMIT ?)"
 _PURGE = f"DELETE FROM {_TABLE} WHERE seq > ? AND seq <= ? AND expires_at <= ?"
@@ -161,8 +164,9 @@ class SQLiteStore:
             allowed += allowed[:1] * (_MOST_BINDINGS - len(allowed))
         moved: tuple[str | None, ...] = ()
         statement = _ADVANCE
-        if step.user_agent is not None or step.binding is not None:
-            statement, moved = _ADVANCE_AND_MOVE, (step.user_agent, step.binding)
+        if step.user_agent is not None or step.binding is not None or step.standing is not None:
+            standing = None if step.standing is None else step.standing.text()
+            statement, moved = _ADVANCE_AND_MOVE, (step.user_agent, step.binding, standing)
         values = (to, now, step.expires_at, step.ip, *moved, session_id, step.expected, now, *allowed)
 
         def work(db: sqlite3.Connection) -> tuple[bool, list[Any]]:
@@ -172,8 +176,8 @@ class SQLiteStore:
         group = self._group or await self._opened()
         won, rows = await group.run(work, Kind.ONE_WRITE)
         if won:  # what the step says itself was not read back
-            subject, created_at, expires_at, ends_at, *rest = rows[0]
-            rows = [(session_id, subject, to, created_at, now, expires_at, ends_at, *rest, None, None)]
+            subject, created_at, expires_at, ends_at, *rest, stands = rows[0]
+            rows = [(session_id, subject, to, created_at, now, expires_at, ends_at, *rest, None, None, stands)]
         return won, _from_row(rows[0]) if rows else None
 
     async def note_late(self, session_id: str, generation: int) -> bool:
@@ -197,8 +201,9 @@ class SQLiteStore:
 
     async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
         """See :meth:`SessionStore.sessions`."""
-        rows = await self._run(lambda db: db.execute(_SESSIONS, (subject, now)).fetchall(), Kind.READ)
-        return [_from_row(row) for row in rows]
+        values = (subject, now, _ALL if most is None else most)
+        rows = await self._run(lambda db: db.execute(_SESSIONS, values).fetchall(), Kind.READ)
+        return [_from_row(row) for row in reversed(rows)]
 
     async def revocations(self, since: float) -> list[tuple[str, float]]:
         """See :meth:`SessionStore.revocations`."""
@@ -273,6 +278,7 @@ def _to_row(session: Session) -> tuple[Any, ...]:
         session.late,
         session.revoked_at,
         session.revoked_reason,
+        None if session.standing == NO_STANDING else session.standing.text(),
     )
 
 
@@ -285,6 +291,6 @@ def _from_row(row: tuple[Any, ...]) -> Session:
         tuple(scopes.split()) if scopes else (),
         MappingProxyType(json.loads(claims)) if claims else NO_CLAIMS,
         tuple(amr.split()) if amr else (),
-        *row[13:],
-        NO_STANDING,
+        *row[13:17],
+        read_standing(row[17]),
     )

@@ -10,11 +10,19 @@ from types import MappingProxyType
 from ..devices import DevicePolicy
 from ..events import Event
 from ..issuer import Issuer
-from ..sessions import Device
+from ..sessions import NO_STANDING, Device, Place, Standing
 from ..stores.base import SessionStore
 from .faults import FaultyStore, live_a_life
 from .values import NOW, Clock, a_session, a_step
 
+_STANDING = Standing(
+    auth_time=NOW + 1 / 3,
+    amr=("pwd", "otp"),
+    acr="urn:example:gold",
+    step_up="Größe \u2028 😀 {%s} ' \" \\ \n\x00;--",
+    settling=True,
+    places=(Place(ip="fe80::1%eth0", last_used_at=NOW + 0.123456), Place(ip="203.0.113.9", last_used_at=NOW - 1e6 / 7)),
+)
 _SECRET = "a secret of the suite, and certainly more than thirty-two bytes"
 
 
@@ -233,6 +241,87 @@ class StoreSuite:
         assert [ident for ident, _ in await store.revoke_subject("user-0", reason="test", now=NOW)] == [keep.id]
         assert await store.revoke_subject("user-0", reason="test", now=NOW) == []
 
+    async def test_keeps_what_was_proven_and_what_is_wanted(self, store: SessionStore) -> None:
+        session = a_session(standing=_STANDING)
+        await store.add(session)
+        assert await store.get(session.id) == session
+        assert await store.sessions(session.subject, now=NOW) == [session]
+        assert (await store.advance(a_step(session, expected=1)))[1] == session
+        won, moved = await store.advance(a_step(session))
+        assert won and moved is not None and moved.standing == _STANDING, "a rotation leaves it"
+        assert await store.note_late(session.id, 1) is True
+        await store.acknowledge({session.id: 1})
+        assert await store.revoke(session.id, reason="test", now=NOW) is True
+        ended = replace(moved, late=1, acknowledged=1, revoked_at=NOW, revoked_reason="test")
+        assert await store.get(session.id) == ended
+
+    async def test_each_thing_that_was_proven_is_kept_by_itself(self, store: SessionStore) -> None:
+        everything = {name: getattr(_STANDING, name) for name in ("auth_time", "amr", "acr", "step_up", "places")}
+        for number, (name, value) in enumerate(everything.items()):
+            session = a_session(number, standing=Standing(**{name: value}))
+            await store.add(session)
+            assert await store.get(session.id) == session
+
+    async def test_moves_what_was_proven(self, store: SessionStore) -> None:
+        session = a_session()
+        await store.add(session)
+        for standing in (_STANDING, replace(_STANDING, step_up=None), NO_STANDING, Standing(step_up="again")):
+            won, moved = await store.advance(a_step(session, standing=standing))
+            assert won and moved == replace(
+                session,
+                generation=session.generation + 1,
+                last_used_at=session.last_used_at + 60,
+                expires_at=session.last_used_at + 60 + 7 * 86_400,
+                device=replace(session.device, ip="203.0.113.8"),
+                standing=standing,
+            )
+            assert await store.get(session.id) == moved
+            session = moved
+
+    async def test_moves_what_was_proven_along_with_the_device(self, store: SessionStore) -> None:
+        session = a_session(standing=_STANDING)
+        await store.add(session)
+        named = {"user_agent": "curl/8.0", "binding": "curl\nx", "standing": NO_STANDING}
+        won, moved = await store.advance(a_step(session, **named))
+        assert won and moved is not None
+        assert (moved.device.user_agent, moved.binding, moved.standing) == tuple(named.values())
+        assert await store.get(session.id) == moved
+
+    async def test_who_loses_moves_nothing_that_was_proven(self, store: SessionStore) -> None:
+        session = a_session(standing=_STANDING)
+        await store.add(session)
+        for refused in ({"expected": 4}, {"bindings": ("other",)}, {"now": session.expires_at}):
+            step = a_step(session, standing=NO_STANDING, **refused)
+            assert await store.advance(step) == (False, session)
+        assert await store.get(session.id) == session
+
+    async def test_changes_a_session_without_rotating_it(self, store: SessionStore) -> None:
+        session = a_session(generation=3)
+        await store.add(session)
+        same = {"to": 3, "now": session.last_used_at, "expires_at": session.expires_at, "ip": None}
+        assert await store.advance(a_step(session, **same, standing=_STANDING)) == (
+            True,
+            replace(session, standing=_STANDING),
+        )
+        assert await store.get(session.id) == replace(session, standing=_STANDING)
+        assert (await store.advance(a_step(session)))[0] is True, "the token that the client has is still good"
+
+    async def test_concurrent_changes_without_a_rotation_have_one_winner(self, store: SessionStore) -> None:
+        """Where the generation stays, the binding is what is compared and swapped."""
+        session = a_session()
+        await store.add(session)
+        steps = [
+            a_step(session, to=0, binding=f"{session.binding}\n{number}", standing=Standing(step_up=f"{number}"))
+            for number in range(20)
+        ]
+        outcomes = await asyncio.gather(*(store.advance(step) for step in steps))
+        won = [number for number, (won, _) in enumerate(outcomes) if won]
+        assert len(won) == 1
+        row = await store.get(session.id)
+        assert row is not None
+        assert (row.generation, row.binding, row.step_up) == (0, f"{session.binding}\n{won[0]}", f"{won[0]}")
+        assert [moved for _, moved in outcomes] == [row] * 20
+
     async def test_lists_live_sessions_oldest_first(self, store: SessionStore) -> None:
         for number in (3, 0, 2, 1):
             await store.add(a_session(number))
@@ -240,6 +329,26 @@ class StoreSuite:
         await store.advance(a_step(a_session(0), expires_at=NOW + 100))
         assert [row.id for row in await store.sessions("user-0", now=NOW + 99)] == [a_session(n).id for n in (0, 2, 3)]
         assert [row.id for row in await store.sessions("user-0", now=NOW + 100)] == [a_session(n).id for n in (2, 3)]
+
+    async def test_lists_the_newest_only(self, store: SessionStore) -> None:
+        for number in (3, 6, 0, 5, 2, 1, 4):
+            await store.add(a_session(number, subject="ann", created_at=NOW + number // 2))
+        await store.add(a_session(7, created_at=NOW + 7))
+        await store.revoke(a_session(5).id, reason="test", now=NOW)
+        await store.advance(a_step(a_session(4), expires_at=NOW + 100))
+        for most, expected in (
+            (1, [6]),
+            (2, [4, 6]),
+            (4, [2, 3, 4, 6]),
+            (6, [0, 1, 2, 3, 4, 6]),
+            (99, [0, 1, 2, 3, 4, 6]),
+        ):
+            listed = await store.sessions("ann", now=NOW + 99, most=most)
+            assert [row.id for row in listed] == [a_session(number).id for number in expected]
+        assert [row.id for row in await store.sessions("ann", now=NOW + 100, most=2)] == [
+            a_session(n).id for n in (3, 6)
+        ]
+        assert await store.sessions("nobody", now=NOW, most=3) == []
 
     async def test_acknowledgement_only_rises(self, store: SessionStore) -> None:
         session = a_session(generation=4)

@@ -138,7 +138,7 @@ _IN_SQLITE = (
         file="stores/sqlite.py",
         old="            return (True, won) if won else (False, db.execute(_GET, (session_id,)).fetchall())\n",
         new="            rows = db.execute(_GET, (session_id,)).fetchall()\n"
-        "            return bool(rows), [(row[1], row[3], *row[5:15]) for row in rows]\n",
+        "            return bool(rows), [(row[1], row[3], *row[5:15], row[17]) for row in rows]\n",
         tests=(SQLITE + "concurrent_advances_have_one_winner",),
     ),
     Fault(
