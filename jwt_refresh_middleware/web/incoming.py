@@ -34,12 +34,11 @@ class Incoming:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
-    def device(self) -> Device:
-        """Where the request came from: the server's own view of the client, and the ``User-Agent``."""
-        client = self.scope.get("client")
+    def device(self, ip: str | None) -> Device:
+        """The device at ``ip``, with the ``User-Agent``."""
         agent = self.headers.get(b"user-agent")
         user_agent = agent[:MAX_USER_AGENT].decode("latin-1") if agent else None
-        return _device(client[0] if client else None, user_agent)
+        return _device(ip, user_agent)
 
     def own_origin(self) -> str | None:
         """The origin of the request itself, from the scheme and the one Host header; never from a URL made of them."""

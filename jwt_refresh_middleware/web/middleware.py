@@ -9,7 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..access import Known
 from ..errors import AuthError, KeysUnavailable, TokenError, TokenMissing
 from ..issuer import Issuer
+from ..login_limits import LoginLimits
 from ..verifier import Verifier
+from .addresses import ClientAddresses
 from .lifespan import Lifespan
 from .paths import PublicPaths, app_path
 from .problems import Problems
@@ -39,6 +41,8 @@ class JWTRefreshMiddleware:
         field_case: FieldCase = "snake",
         allowed_origins: Iterable[str] = (),
         refresh_url: str | None = None,
+        trusted_proxies: Iterable[str] = (),
+        login_limits: LoginLimits | None = None,
     ) -> None:
         """Wrap ``app``; everything that can be computed once is computed here.
 
@@ -47,7 +51,8 @@ class JWTRefreshMiddleware:
             issuer: logs people in and checks tokens; its store opens and closes with the app.
             verifier: instead of an issuer, for a gateway: checks tokens and mounts no routes but its public keys. If it
                 has a feed, that opens and closes with the app.
-            authenticate: ``async (credentials) -> Identity | str | None``; mounts ``POST {prefix}/login``.
+            authenticate: ``async (credentials) -> Identity | str | None``; mounts ``POST {prefix}/login``
+                and ``POST {prefix}/step-up``.
             public: paths that need no token: exact, or ending in ``/*`` for everything below. Default: none.
             prefix: where the routes are mounted. Default ``/auth``.
             required: False lets requests without a token through as anonymous. Default True.
@@ -57,6 +62,10 @@ class JWTRefreshMiddleware:
                 WebSockets. Default: none.
             refresh_url: with a verifier: where the issuer's tokens are refreshed, named ``refresh_url`` in every 401.
                 Default: clients know it.
+            trusted_proxies: addresses and networks of the proxies before the app, whose ``X-Forwarded-For`` is
+                believed: ``["10.0.0.0/8", "::1"]``. Default: none, the client is whoever connects.
+            login_limits: how many logins may fail, per account and per address. Strongly recommended. Default: none,
+                passwords may be guessed as fast as ``authenticate`` answers; only step-ups are limited.
 
         Raises:
             ValueError: neither or both of issuer and verifier, or an option that cannot work.
@@ -65,6 +74,8 @@ class JWTRefreshMiddleware:
             raise ValueError("give the middleware an issuer, or a verifier")
         if authenticate is not None and issuer is None:
             raise ValueError("authenticate needs an issuer: a verifier cannot log anybody in")
+        if login_limits is not None and authenticate is None:
+            raise ValueError("login_limits needs authenticate: without it nobody logs in here")
         if refresh_url is not None and issuer is not None:
             raise ValueError("refresh_url needs a verifier: an issuer refreshes under its own prefix")
         if not prefix.startswith("/") or prefix.endswith("/"):
@@ -86,6 +97,7 @@ class JWTRefreshMiddleware:
         self._prefix = prefix + "/"
         self._problems = Problems(self._verifier.audience, refresh_url)
         origins = _origins(allowed_origins)
+        addresses = ClientAddresses(trusted_proxies)
         self._tokens: Tokens | None = None
         if issuer is not None:
             self._tokens = Tokens(
@@ -95,6 +107,8 @@ class JWTRefreshMiddleware:
                 cookie=self._cookie,
                 field_case=field_case,
                 allowed_origins=origins,
+                addresses=addresses,
+                login_limits=login_limits,
             )
         self._users = Users(self._tokens)
         self._routes = Routes(
@@ -103,7 +117,7 @@ class JWTRefreshMiddleware:
             prefix=prefix,
             cookie=self._cookie,
             tokens=self._tokens,
-            login=authenticate is not None,
+            authenticate=authenticate,
         )
         self._sockets = Sockets(
             self._problems,
@@ -221,6 +235,8 @@ class JWTRefreshMiddleware:
     async def _shutdown(self) -> None:
         if self._backing is not None:
             await self._backing.close()
+        if self._tokens is not None:
+            await self._tokens.throttle.aclose()
 
     async def _admit(self, scope: Scope, authorization: bytes | None) -> Known | None:
         """A handshake is identified like a request. Opens the store if nobody has yet."""

@@ -1,7 +1,7 @@
 """Login, refresh and logout over HTTP: from a request to the issuer, and from its tokens to a response."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from starlette.types import Receive
@@ -17,10 +17,13 @@ from ..errors import (
     TokenError,
 )
 from ..issuer import Issuer
-from ..sessions import Identity, TokenPair
+from ..login_limits import LoginLimits
+from ..sessions import Device, Identity, TokenPair
+from .addresses import ClientAddresses
 from .answers import Answer, json_answer, written_answer
 from .incoming import Incoming
 from .problems import VARY, Problems, form_answer
+from .throttle import Throttle
 from .transport import Cookie, bearer, read_fields, token_of, token_of_form
 
 Authenticate = Callable[[dict[str, Any]], Awaitable[Identity | str | None]]
@@ -53,8 +56,12 @@ class Tokens:
         cookie: Cookie,
         field_case: FieldCase,
         allowed_origins: frozenset[str],
+        addresses: ClientAddresses,
+        login_limits: LoginLimits | None,
     ) -> None:
         self.issuer = issuer
+        self.throttle = Throttle(issuer, login_limits)
+        self._addresses = addresses
         self._problems = problems
         self._authenticate = authenticate
         self._cookie = cookie
@@ -71,11 +78,17 @@ class Tokens:
         kind = request.kind_of(body)
         if kind == "none":
             raise InvalidRequest
-        who = await self._authenticate(read_fields(kind, body))
+        authenticate, credentials, device = self._authenticate, read_fields(kind, body), self.device_of(request)
+        who: Identity | str | None
+        who = await self.throttle.login(credentials, device, lambda: authenticate(credentials))
         if who is None:
-            self.issuer.login_failed(request.device())
+            self.issuer.login_failed(device)
             raise InvalidCredentials
         return await self.login(request, who)
+
+    def device_of(self, request: Incoming) -> Device:
+        """Where a request came from: the address of its client, see ``trusted_proxies``, and the ``User-Agent``."""
+        return request.device(self._addresses.of(request.scope))
 
     def check_login_origin(self, request: Incoming) -> None:
         """Refuse to set the cookie for a page of another origin. Raises CrossOrigin."""
@@ -84,7 +97,7 @@ class Tokens:
 
     async def login(self, request: Incoming, who: Identity | str) -> Answer:
         """Start a session for ``who`` and answer with its tokens, in the transport that the client asks for."""
-        pair = await self.issuer.login(who, device=request.device())
+        pair = await self.issuer.login(who, device=self.device_of(request))
         return self._tokens(pair, by_cookie=not _wants_body(request))
 
     async def refresh_route(self, request: Incoming, receive: Receive) -> Answer:
@@ -93,11 +106,18 @@ class Tokens:
         kind = request.kind_of(body)
         if kind == "form":
             return await self._refresh_form(request, body)
-        token, by_cookie = self._presented(request, read_fields(kind, body))
+        token, by_cookie = self.presented(request, read_fields(kind, body))
         if token is None:
             raise RefreshMissing
+        return await self.granted(self.issuer.refresh(token, device=self.device_of(request)), by_cookie=by_cookie)
+
+    async def granted(self, refreshing: Awaitable[TokenPair], *, by_cookie: bool) -> Answer:
+        """The answer to a refresh: its tokens the way the old one came, or why there are none.
+
+        The cookie is deleted with a session that is known to have ended, and never else. Raises AuthError.
+        """
         try:
-            pair = await self.issuer.refresh(token, device=request.device())
+            pair = await refreshing
         except GrantError as error:
             answer = self._problems.answer(error)
             return answer.with_headers(self._cookie.delete()) if by_cookie and error.session_over else answer
@@ -106,12 +126,12 @@ class Tokens:
     async def _refresh_form(self, request: Incoming, body: bytes) -> Answer:
         try:
             token = token_of_form(read_fields("form", body))
-            pair = await self.issuer.refresh(token, device=request.device())
+            pair = await self.issuer.refresh(token, device=self.device_of(request))
         except AuthError as error:
             return form_answer(error)
         return _pair_answer(_IN_BODY, pair)
 
-    def _presented(self, request: Incoming, fields: Mapping[str, Any]) -> tuple[str | None, bool]:
+    def presented(self, request: Incoming, fields: Mapping[str, Any]) -> tuple[str | None, bool]:
         """The one refresh token of a request, and whether the cookie brought it (then the origin was checked)."""
         by_cookie = self._cookie.read(request.headers.get(b"cookie"))
         by_body = token_of(fields)
@@ -121,6 +141,10 @@ class Tokens:
         if by_body is not None and by_body != by_cookie:
             raise InvalidRequest
         return by_cookie, True
+
+    def access_answer(self, access_token: str, life: int, scopes: Sequence[str]) -> Answer:
+        """The answer that has an access token only, of ``life`` seconds: the refresh token stays what it is."""
+        return _written(self._beside_cookie, _access_content(access_token, life, scopes))
 
     def _tokens(self, pair: TokenPair, *, by_cookie: bool) -> Answer:
         if by_cookie:
@@ -139,7 +163,7 @@ class Tokens:
 
     async def logout(self, request: Incoming, fields: Mapping[str, Any]) -> Answer:
         """End the session that the request names, or with ``all`` every session of its subject; delete the cookie."""
-        token, by_cookie = self._presented(request, fields)
+        token, by_cookie = self.presented(request, fields)
         if token is None:
             request.check_origin(self._allowed_origins)  # the cookie is to be deleted
         access = self._access_token(request)
@@ -170,12 +194,15 @@ def _wants_body(request: Incoming) -> bool:
 
 
 def _pair_answer(text: str, pair: TokenPair, *headers: tuple[bytes, bytes]) -> Answer:
-    content = {
-        "access": pair.access_token,
-        "access_life": pair.expires_in,
-        "scope": json_quoted(" ".join(pair.session.scopes)),
-        "refresh": pair.refresh_token,
-        "refresh_life": pair.refresh_expires_in,
-    }
-    authorization = (b"authorization", b"Bearer " + pair.access_token.encode("ascii"))
+    content = _access_content(pair.access_token, pair.expires_in, pair.session.scopes)
+    content |= {"refresh": pair.refresh_token, "refresh_life": pair.refresh_expires_in}
+    return _written(text, content, *headers)
+
+
+def _access_content(access_token: str, life: int, scopes: Sequence[str]) -> dict[str, Any]:
+    return {"access": access_token, "access_life": life, "scope": json_quoted(" ".join(scopes))}
+
+
+def _written(text: str, content: dict[str, Any], *headers: tuple[bytes, bytes]) -> Answer:
+    authorization = (b"authorization", b"Bearer " + content["access"].encode("ascii"))
     return written_answer(200, text % content, VARY, authorization, *headers)
