@@ -15,6 +15,7 @@ from .feed import RevocationFeed
 from .key_states import Source
 from .rounds import Complaints, Rounds, log
 from .stores.base import SessionStore
+from .telemetry_store import measured
 
 T = TypeVar("T")
 
@@ -83,6 +84,7 @@ class Backing:
             await self._opening.run(self._open)
 
     async def _open(self) -> None:
+        self.store = measured(self.store)
         await self.feed.open()
         if self._keys is not None:
             await self._keys.open()

@@ -14,6 +14,8 @@ from .errors import StoreUnavailable
 from .revocation import RevocationList, Told
 from .rounds import Complaints, Rounds, log
 from .stores.base import PushedRevocations, RevocationSource
+from .telemetry import follow, learned
+from .telemetry_store import measured
 from .values import seconds
 
 _OVERLAP = 60.0
@@ -98,6 +100,7 @@ class RevocationFeed:
         self._round_number = 0
         self._learned = 0
         self._lags: deque[float] = deque(maxlen=_LAGS)
+        follow(self)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -115,6 +118,7 @@ class RevocationFeed:
             await self._opening.run(self._open)
 
     async def _open(self) -> None:
+        self._source = measured(self._source)
         try:
             await self._deadline.wait(self._source.open())
             await self._follow()
@@ -218,3 +222,4 @@ class RevocationFeed:
             if at >= self._opened_at:
                 self._learned += 1
                 self._lags.append(max(0.0, now - at))
+                learned(self._lags[-1])

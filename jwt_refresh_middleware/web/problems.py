@@ -11,6 +11,7 @@ from ..errors import (
     TemporaryError,
     TokenError,
 )
+from ..telemetry import refused
 from .answers import NO_STORE, Answer, json_answer, length
 
 TYPE_BASE = "https://jwt-refresh-middleware.readthedocs.io/errors/#"
@@ -36,6 +37,7 @@ class Problems:
 
     def answer(self, error: AuthError) -> Answer:
         """The response to ``error``, the same for every error of a class and action that carries nothing else."""
+        refused(error.code, error.status)
         if isinstance(error, (InsufficientScope, StepUpRequired, MethodNotAllowed, TemporaryError)):
             return self._write(error)
         key = (type(error), error.action)
@@ -93,5 +95,6 @@ def _more_headers(error: AuthError) -> list[tuple[bytes, bytes]]:
 def form_answer(error: AuthError) -> Answer:
     """The answer of the form dialect (RFC 6749, 5.2): 400 and no challenge, but for a refusal that is temporary."""
     status = error.status if error.status in (413, 429, 503) else 400
+    refused(error.code, status)
     content = {"error": error.error, "error_description": error.detail}
     return json_answer(status, content, VARY, *_more_headers(error))

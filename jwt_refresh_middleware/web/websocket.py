@@ -10,6 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 from ..access import Known
 from ..errors import AuthError, CrossOrigin
 from ..revocation import Watchable
+from ..telemetry import refused
 from .incoming import Incoming
 from .lease import CLOSE_CODE, Lease, SocketClosed, Terms
 from .outgoing import ANSWER, Outgoing
@@ -104,10 +105,12 @@ class Sockets:
         """Before it is accepted, by the answer to the handshake where the server can send one; then by a close code."""
         code = _CLOSE_CODES.get(error.status, CLOSE_CODE)
         if outgoing.state == "open":
+            refused(error.code, error.status)
             await outgoing({"type": "websocket.close", "code": code, "reason": error.code})
         elif outgoing.state == "opening" and ANSWER in (scope.get("extensions") or {}):
             answer = self._problems.answer(error)
             await outgoing({"type": f"{ANSWER}.start", "status": answer.status, "headers": [*answer.headers]})
             await outgoing({"type": f"{ANSWER}.body", "body": answer.body})
         elif outgoing.state == "opening":
+            refused(error.code, error.status)
             await outgoing({"type": "websocket.close", "code": code})
