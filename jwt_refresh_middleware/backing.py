@@ -55,7 +55,7 @@ class Backing:
         """All times in seconds.
 
         ``feed``: of the same store; ``access_ttl``: the longest life of an access token; ``keys``: what changes the
-        issuer's keys from outside; ``audit``: opened and closed with the store.
+        issuer's keys from outside; ``audit``: what the teller writes to, closed with the store.
         """
         self.store = store
         self.feed = feed
@@ -88,6 +88,7 @@ class Backing:
         await self.feed.open()
         if self._keys is not None:
             await self._keys.open()
+        self._teller.begin(self._clock)
         self._rounds.start()
         self.is_running = asyncio.get_running_loop().is_running
 
@@ -106,7 +107,16 @@ class Backing:
         except StoreUnavailable:
             log.warning("acknowledgements could not be written at shutdown")
         await self._teller.finish()
+        await self._close_audit()
         await self.store.close()
+
+    async def _close_audit(self) -> None:
+        """Close the log that the teller has written to. A broken one does not keep the store from being closed."""
+        if self._audit is not None:
+            try:
+                await self._deadline.wait(self._audit.close())
+            except Exception as error:  # noqa: BLE001  whatever it is, there is nothing more to do
+                log.warning("the audit log could not be closed: %s", type(error).__name__)
 
     async def ready(self) -> SessionStore:
         """The store, opened if nobody has yet. Raises StoreUnavailable."""

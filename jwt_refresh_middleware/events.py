@@ -122,7 +122,7 @@ class ConcurrentNetworks(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImpossibleTravel(Event):
-    """A subject was at ``other``, ``kilometers`` away, so shortly before that nothing travels as fast (``speed``, km/h)."""
+    """A subject was at ``other``, so far away (``kilometers``) so shortly before that ``speed`` (km/h) is not possible."""
 
     name = "impossible_travel"
     alarming = True
@@ -158,7 +158,7 @@ class LoginFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitReached(Event):
-    """Too often: ``what`` is ``refresh`` (of one session), ``account`` or ``address`` (failed logins), or ``step_up``."""
+    """Too often: ``what`` is ``refresh`` (one session's), ``account`` or ``address`` (failed logins), or ``step_up``."""
 
     name = "rate_limited"
     alarming = True

@@ -2,21 +2,26 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self
 
 from . import events
 from .access import DEFAULT_ISSUER, MAX_LEEWAY, AccessToken
+from .audit import AuditLog
 from .background import EventTeller
 from .backing import Backing
 from .devices import DevicePolicy
+from .doubts import Doubts
 from .errors import RefreshInvalid
 from .feed import RevocationFeed
 from .keyring import KeyRing, key_ring
 from .pairs import PairWriter
+from .places import Locator
+from .proofs import Proof, Proofs
 from .refresh import RefreshToken
 from .rotation import LoadIdentity, Rotation
-from .sessions import Device, Identity, Session, TokenPair, is_clean
+from .sessions import NO_STANDING, Device, Identity, Session, Standing, TokenPair, is_clean
 from .stores.base import SessionStore
 from .values import seconds
 from .verifier import Verifier
@@ -29,6 +34,7 @@ class Issuer:
         verifier: checks access tokens with the same keys, and refuses those of sessions that ended.
         feed: the sessions that ended, here or elsewhere; its ``status()`` says how far this process is behind.
         backing: the store, and what this process knows beside it.
+        locator: says where addresses are, None if nobody does.
         clock: seconds since the epoch.
     """
 
@@ -52,6 +58,8 @@ class Issuer:
         sync_interval: timedelta = timedelta(seconds=1),
         store_timeout: timedelta = timedelta(seconds=5),
         client_id: str | None = None,
+        locator: Locator | None = None,
+        audit: AuditLog | None = None,
     ) -> None:
         """Nothing is opened and no task is started yet.
 
@@ -75,9 +83,13 @@ class Issuer:
             store_timeout: how long the store may take before a request is answered with 503. Default 5 s.
             client_id: claim ``client_id`` of the access tokens (RFC 9068, 2.2), which some libraries ask for. Default:
                 there is none.
+            locator: says where addresses are, for the list of sessions and the rule ``impossible_travel``. Default:
+                nobody knows.
+            audit: where events are kept; opens and closes with the store. Default: nowhere.
 
         Raises:
-            ValueError: a weak secret, keys that cannot sign, or a lifetime that is too short.
+            ValueError: a weak secret, keys that cannot sign, a lifetime that is too short, or a rule about travels
+                without a locator.
         """
         keys = key_ring(secret)
         self.clock = clock
@@ -85,7 +97,8 @@ class Issuer:
         self._refresh_ttl = seconds(refresh_ttl, "refresh_ttl", least=1)
         self._reauth_after = seconds(reauth_after, "reauth_after", least=1)
         life = int(seconds(access_ttl, "access_ttl", least=1))
-        self._events = EventTeller(on_event)
+        self.locator = locator
+        self._events = EventTeller(on_event, audit)
         longest = timedelta(seconds=life + MAX_LEEWAY)
         keys.serve(clock=clock, access_ttl=longest.total_seconds())
         self.feed = RevocationFeed(
@@ -100,16 +113,20 @@ class Issuer:
             clock=clock,
             sync_interval=seconds(sync_interval, "sync_interval", least=0.01),
             timeout=seconds(store_timeout, "store_timeout", least=0.001),
+            audit=audit,
         )
         self.verifier = Verifier(keys, issuer=issuer, audience=audience, clock=clock, revoked=self.feed.ended)
         fixed = {"iss": issuer, "aud": self.verifier.audience}
         if client_id is not None:
             fixed["client_id"] = _clean(client_id)
         self._pairs = PairWriter(keys, fixed=fixed, access_ttl=life)
+        self._doubts = Doubts(self.backing, self._events, self._policy, locator)
+        self._proofs = Proofs(self.backing, self._events, self._policy, clock)
         self._rotation = Rotation(
             self.backing,
             self._pairs,
             self._events,
+            self._doubts,
             policy=self._policy,
             load_identity=load_identity,
             clock=clock,
@@ -168,6 +185,7 @@ class Issuer:
 
         Raises:
             ValueError: the identity is not valid, or its claims do not fit into a token.
+            SessionLimit: the subject has as many sessions as the policy lets it have.
             StoreUnavailable: the session could not be kept.
         """
         if not isinstance(subject, Identity):
@@ -187,12 +205,18 @@ class Issuer:
             scopes=tuple(subject.scopes),
             claims=subject.claims,
             amr=tuple(subject.amr),
+            standing=NO_STANDING if subject.acr is None else Standing(acr=subject.acr),
         )
         pair = self._pairs.write(session, token, now)
         store = await self.backing.ready()
-        await self.backing.ask(store.add(session))
+        try:
+            await self.backing.ask(store.add(session))
+            stands = await self._doubts.at_login(session, device, now)
+        except BaseException:  # whether it was kept is not known; nobody has its tokens, and it must not count
+            self.backing.abandon(session.id)
+            raise
         self._events.about(events.SessionStarted, session, device, now)
-        return pair
+        return pair if stands is session else replace(pair, session=stands)
 
     async def refresh(self, refresh_token: str, *, device: Device | None = None) -> TokenPair:
         """Exchange a refresh token for a new pair.
@@ -201,10 +225,60 @@ class Issuer:
             RefreshInvalid: forged, unknown, spent, revoked, or ``load_identity`` knows the subject no more.
             RefreshExpired: the idle or absolute lifetime is over.
             DeviceMismatch: the device policy refused.
+            StepUpRequired: the policy or a rule wants a proof first, see :meth:`step_up`; nothing has changed.
             RateLimited: too many refreshes of this session.
             StoreUnavailable: nothing was lost; try again.
         """
         return await self._rotation.refresh(refresh_token, device or Device())
+
+    async def step_up(
+        self, refresh_token: str, *, device: Device | None = None, amr: Sequence[str] = (), acr: str | None = None
+    ) -> TokenPair:
+        """Exchange a refresh token whose person has just authenticated again (RFC 9470): you have checked that.
+
+        As :meth:`refresh`, but nothing more is asked for, ``auth_time`` is now, and so is where the session lives.
+
+        Args:
+            refresh_token: the session's.
+            device: where the request came from. Default: nothing is known.
+            amr: how the person authenticated (RFC 8176). Default: as it was.
+            acr: the authentication context that was reached. Default: as it was.
+
+        Raises:
+            ValueError: a malformed amr or acr.
+            AuthError: as in :meth:`refresh`, but for StepUpRequired.
+        """
+        proof, device = Proof.checked(self.clock(), amr, acr), device or Device()
+        pair = await self._rotation.refresh(refresh_token, device, proof)
+        self._proofs.tell(pair.session, device, proof)
+        return pair
+
+    async def confirm(
+        self, session_id: str, *, amr: Sequence[str] = (), acr: str | None = None, device: Device | None = None
+    ) -> Session | None:
+        """Note that the person of a session has just authenticated again, by a step of your own: a second factor, say.
+
+        The session's next refresh is no longer answered with ``step_up_required``, and its access tokens say so from
+        then on. Returns the session; None if it does not live.
+
+        Args:
+            session_id: the session's.
+            amr: how the person authenticated (RFC 8176). Default: as it was.
+            acr: the authentication context that was reached. Default: as it was.
+            device: where the person is, so that the session lives there. Default: the next refresh says that.
+
+        Raises:
+            ValueError: a malformed amr or acr.
+            StoreUnavailable: it was not noted.
+        """
+        return await self._proofs.confirm(session_id, Proof.checked(self.clock(), amr, acr), device)
+
+    def access_only(self, session: Session) -> tuple[str, int]:
+        """An access token of a session as it stands, without a refresh token, and its life in seconds.
+
+        Raises ValueError if the session's claims do not fit into a token.
+        """
+        return self._pairs.access(session, session.generation, self.clock())
 
     async def logout(self, refresh_token: str) -> None:
         """End the session of a refresh token of any generation. Unknown and spent tokens are no error (RFC 7009, 2.2).
@@ -260,9 +334,14 @@ class Issuer:
         except RefreshInvalid:
             return None
 
-    def login_failed(self, device: Device) -> None:
-        """Tell the event of a refused login."""
-        self._events.tell(events.LoginFailed(at=self.clock(), device=device))
+    def login_failed(self, device: Device, session: Session | None = None) -> None:
+        """Tell the event of refused credentials: of a login, or of a step-up of ``session``."""
+        subject, session_id = (session.subject, session.id) if session is not None else (None, None)
+        self.tell(events.LoginFailed(at=self.clock(), subject=subject, session_id=session_id, device=device))
+
+    def tell(self, event: events.Event, *, quietly: bool = False) -> None:
+        """Pass an event on, to ``on_event``, ``logging`` and the audit; ``quietly``: it is no warning in the log."""
+        self._events.tell(event, quietly=quietly)
 
 
 def _clean(client_id: str) -> str:

@@ -29,11 +29,15 @@ class PairWriter:
 
         Raises ValueError if the session's claims do not fit into a token.
         """
+        access_token, life = self.access(session, token.generation, now)
+        refresh_token = self.signer.write(token)
+        left = max(0, int(session.expires_at - now))
+        return _pair(access_token, refresh_token, life, left, session)
+
+    def access(self, session: Session, generation: int, now: float) -> tuple[str, int]:
+        """The access token alone, and its life in seconds. Errors as in :meth:`write`."""
         issued_at = int(now)
         expires_at = issued_at + self._access_ttl
         if expires_at > session.ends_at:
             expires_at = max(issued_at + 1, int(session.ends_at))
-        access_token = self._minter.mint(session, token.generation, issued_at, expires_at)
-        refresh_token = self.signer.write(token)
-        left = max(0, int(session.expires_at - now))
-        return _pair(access_token, refresh_token, expires_at - issued_at, left, session)
+        return self._minter.mint(session, generation, issued_at, expires_at), expires_at - issued_at

@@ -7,14 +7,25 @@ from . import events
 from .background import EventTeller
 from .backing import Backing
 from .devices import DevicePolicy
-from .errors import AuthError, DeviceMismatch, RateLimited, RefreshExpired, RefreshInvalid, StoreUnavailable
+from .doubts import Doubts, in_place
+from .errors import (
+    AuthError,
+    DeviceMismatch,
+    RateLimited,
+    RefreshExpired,
+    RefreshInvalid,
+    StepUpRequired,
+    StoreUnavailable,
+)
 from .limits import RefreshRate
 from .pairs import PairWriter
+from .proofs import Proof, seen_at, settled
 from .refresh import RefreshToken
 from .rounds import log
-from .sessions import Device, Identity, Session, TokenPair, Verdict, judge
+from .sessions import Change, Device, Identity, Session, Standing, TokenPair, Verdict, judge
 from .stores.base import Advance
 from .values import quick
+from .watching import has_moved, moved_places
 
 _ATTEMPTS = 8
 """A refresh that loses a race reads again; more than two rounds have not been seen."""
@@ -39,6 +50,7 @@ class Rotation:
         backing: Backing,
         pairs: PairWriter,
         teller: EventTeller,
+        doubts: Doubts,
         *,
         policy: DevicePolicy,
         load_identity: LoadIdentity | None,
@@ -51,6 +63,7 @@ class Rotation:
         self._backing = backing
         self._pairs = pairs
         self._teller = teller
+        self._doubts = doubts
         self._policy = policy
         self._rate = RefreshRate(policy.refresh_rate)
         self._load_identity = load_identity
@@ -59,57 +72,69 @@ class Rotation:
         self._reuse_leeway = reuse_leeway
         self._late_repeat = late_repeat
 
-    async def refresh(self, refresh_token: str, device: Device) -> TokenPair:
-        """The new pair. Raises as :meth:`Issuer.refresh` says."""
+    async def refresh(self, refresh_token: str, device: Device, proof: Proof | None = None) -> TokenPair:
+        """The new pair. Raises as :meth:`Issuer.refresh` says.
+
+        ``proof``: what the person has just proven: nothing more is asked for then, and the session keeps it.
+        """
         token, now, backing = self._pairs.signer.read(refresh_token), self._clock(), self._backing
         wait = self._rate.wait(token.session_id, now)
         if wait:
             self._teller.tell(events.RateLimitReached(at=now, session_id=token.session_id, device=device))
             raise RateLimited(retry_after=wait)
         store = backing.store if backing.is_running() else await backing.ready()
-        if self._load_identity is None:
+        if self._load_identity is None and proof is None:
             won, row = await backing.ask(store.advance(self._step(token, device, now)))
             if won and row is not None:
                 return self._answer(Verdict.ROTATE, row, token, device, now)
         else:
             row = await backing.ask(store.get(token.session_id))
-        return await self._settle(row, token, device, now)
+        return await self._settle(row, token, device, now, proof)
 
-    async def _settle(self, row: Session | None, token: RefreshToken, device: Device, now: float) -> TokenPair:
+    async def _settle(
+        self, row: Session | None, token: RefreshToken, device: Device, now: float, proof: Proof | None
+    ) -> TokenPair:
         """Judge the row as it is read, act on the verdict, and read again where somebody else was faster."""
         identity: Identity | None = None
+        ask, store = self._backing.ask, self._backing.store
         for _ in range(_ATTEMPTS):
-            verdict = self._judge(row, token, device, now)
+            verdict = self._judge(row, token, device, now, proof)
             if row is None or verdict not in _GRANTED:
                 raise await self._refused(verdict, row, token, device, now)
             if self._load_identity is not None and identity is None:
                 identity = await self._identity(row, token, now)
-            if verdict is Verdict.REPEAT:
-                return self._answer(verdict, row, token, device, now, identity)
-            if verdict is Verdict.LATE_REPEAT:
-                noted = row.late == row.generation
-                if noted or await self._backing.ask(self._backing.store.note_late(row.id, row.generation)):
-                    return self._answer(verdict, row, token, device, now, identity)
-                row = await self._backing.ask(self._backing.store.get(row.id))
+            if proof is None and not await self._doubts.at_refresh(row, device, now):
+                row = await ask(store.get(row.id))
                 continue
+            late = verdict is Verdict.LATE_REPEAT and row.late != row.generation
+            if late and not await ask(store.note_late(row.id, row.generation)):
+                row = await ask(store.get(row.id))
+                continue
+            if verdict not in _ROTATIONS and proof is None:
+                return self._answer(verdict, row, token, device, now, identity)
             before = row
-            step = self._step_from(row, token, device, now)
-            won, row = await self._backing.ask(self._backing.store.advance(step))
+            won, row = await ask(store.advance(self._step_from(row, token, device, now, verdict, proof)))
             if won and row is not None:
                 return self._answer(verdict, row, token, device, now, identity, before)
         raise StoreUnavailable
 
-    def _judge(self, row: Session | None, token: RefreshToken, device: Device, now: float) -> Verdict:
+    def _judge(
+        self, row: Session | None, token: RefreshToken, device: Device, now: float, proof: Proof | None
+    ) -> Verdict:
         bound = row.device if row is not None else device
+        change = self._policy.compare(bound, device)
+        if change is Change.DOUBTED and row is not None and row.standing.settling:
+            change = Change.ALLOWED  # it was proven, but not from where
         return judge(
             row,
             token.generation,
             now=now,
-            change=self._policy.compare(bound, device),
+            change=change,
             same_device=self._policy.same_device(bound, device),
             reuse_leeway=self._reuse_leeway,
             late_repeat=self._late_repeat,
             acknowledged=self._backing.acknowledgements.known(token.session_id),
+            proven=proof is not None,
         )
 
     def _step(self, token: RefreshToken, device: Device, now: float) -> Advance:
@@ -117,17 +142,31 @@ class Rotation:
         expected, bindings, end = token.generation, self._policy.bindings(device), now + self._refresh_ttl
         return _advance(token.session_id, expected, expected + 1, bindings, now, end, device.ip, None, None, None)
 
-    def _step_from(self, row: Session, token: RefreshToken, device: Device, now: float) -> Advance:
-        """The same on top of a row that was read: whatever of the device may have changed moves along."""
-        agent = device.user_agent if row.device.user_agent else None
-        seen = Device(ip=device.ip or row.device.ip, user_agent=agent or row.device.user_agent)
+    def _step_from(
+        self, row: Session, token: RefreshToken, device: Device, now: float, verdict: Verdict, proof: Proof | None
+    ) -> Advance:
+        """The same on top of a row that was read: whatever of the device may have changed moves along.
+
+        A proof that comes with a token that is to be repeated is noted without a rotation.
+        """
+        seen = seen_at(row, device)
+        step = self._step(token, device, now) if verdict in _ROTATIONS else in_place(row, ip=device.ip)
         return replace(
-            self._step(token, device, now),
+            step,
             expected=row.generation,
             bindings=(row.binding,),
-            user_agent=agent,
+            user_agent=seen.user_agent,
             binding=self._policy.binding(seen),
+            standing=self._standing(row, device, proof),
         )
+
+    def _standing(self, row: Session, device: Device, proof: Proof | None) -> Standing | None:
+        """What a step changes in it; None for nothing."""
+        if proof is not None:
+            return proof.changed(row.standing, settling=False)
+        if self._policy.watches_places and has_moved(self._policy, row, device):
+            return replace(row.standing, settling=False, places=moved_places(row))
+        return settled(row)
 
     def _answer(
         self,
@@ -161,6 +200,10 @@ class Rotation:
             return RefreshInvalid(session_over=True)
         if verdict is Verdict.EXPIRED:
             return RefreshExpired()
+        if verdict is Verdict.STEP_UP:
+            reason = row.step_up or "device"
+            self._teller.about(events.StepUpDemanded, row, device, now, reason=reason)
+            return StepUpRequired()
         if verdict in (Verdict.MISMATCH, Verdict.STOLEN):
             self._teller.about(events.DeviceMismatched, row, device, now)
         if verdict is Verdict.MISMATCH:

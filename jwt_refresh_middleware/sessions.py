@@ -269,6 +269,8 @@ class Change(Enum):
     """Nothing that counts is different."""
     ALLOWED = auto()
     """Something is different, and may be."""
+    DOUBTED = auto()
+    """Something is different, and may be once the person has proven again who they are."""
     REFUSED = auto()
     """Another device: refuse."""
     STOLEN = auto()
@@ -286,6 +288,8 @@ class Verdict(Enum):
     """The one before, and the answer to it was never seen to arrive: the same successor, and a note of it."""
     AHEAD = auto()
     """Newer than the store knows: the store lost writes; rotate from the token's own generation."""
+    STEP_UP = auto()
+    """It would be granted, but for a proof of who the person is: nothing rotates until it was given."""
     REUSE = auto()
     """A spent token came back: theft; the session is ended."""
     MISMATCH = auto()
@@ -311,6 +315,7 @@ def judge(
     reuse_leeway: float,
     late_repeat: bool,
     acknowledged: int = -1,
+    proven: bool = False,
 ) -> Verdict:
     """The verdict on a refresh token of ``generation`` for the session as the store has it.
 
@@ -323,6 +328,7 @@ def judge(
         reuse_leeway: seconds after a rotation in which the token before is answered again.
         late_repeat: whether an answer that was never acknowledged may be asked for again later.
         acknowledged: highest generation known to have arrived that the row may not say yet.
+        proven: the person has just proven who they are, which is all that a step-up asks for.
     """
     if session is None:
         return Verdict.UNKNOWN
@@ -331,18 +337,21 @@ def judge(
     if not session.is_live(now):
         return Verdict.EXPIRED
     current = session.generation
+    wanting = not proven and (session.step_up is not None or change is Change.DOUBTED)
     if generation >= current:
         if change is Change.STOLEN:
             return Verdict.STOLEN
         if change is Change.REFUSED:
             return Verdict.MISMATCH
+        if wanting:
+            return Verdict.STEP_UP
         return Verdict.ROTATE if generation == current else Verdict.AHEAD
     if generation != current - 1 or not same_device or change in (Change.REFUSED, Change.STOLEN):
         return Verdict.REUSE
     if now - session.last_used_at < reuse_leeway:
-        return Verdict.REPEAT
+        return Verdict.STEP_UP if wanting else Verdict.REPEAT
     arrived = max(session.acknowledged, acknowledged)
     late_before = session.late == generation and arrived < generation
     if late_repeat and arrived < current and not late_before:
-        return Verdict.LATE_REPEAT
+        return Verdict.STEP_UP if wanting else Verdict.LATE_REPEAT
     return Verdict.REUSE
