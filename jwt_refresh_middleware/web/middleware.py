@@ -10,6 +10,7 @@ from ..access import Known
 from ..errors import AuthError, KeysUnavailable, TokenError, TokenMissing
 from ..issuer import Issuer
 from ..login_limits import LoginLimits
+from ..telemetry import look_ups
 from ..verifier import Verifier
 from .addresses import ClientAddresses
 from .lifespan import Lifespan
@@ -89,7 +90,9 @@ class JWTRefreshMiddleware:
         self._backing = issuer.backing if issuer is not None else checks.backing
         self._clock = self._verifier.clock
         self._revoked = self._verifier.revoked
-        self._remembered: Callable[[bytes | None], Known | None] = self._verifier.remembered.get  # type: ignore[assignment]
+        self._remembered: Callable[[bytes | None], Known | None]
+        self._known: Callable[[bytes], Known]
+        self._look_up()
         self._acknowledge = issuer.acknowledge if issuer is not None else None
         self._cookie = cookie or Cookie()
         self._public = PublicPaths(public)
@@ -210,7 +213,7 @@ class JWTRefreshMiddleware:
 
     def _recognise(self, credentials: bytes) -> Known:
         """What is known of a token, with its user and credentials made."""
-        known = self._verifier.known(credentials)
+        known = self._known(credentials)
         if known.companion[0] is not self._users:
             self._users.of(known)
             if self._acknowledge is not None:
@@ -228,7 +231,12 @@ class JWTRefreshMiddleware:
         else:
             await self.app(scope, receive, send)
 
+    def _look_up(self) -> None:
+        """Find tokens in the verifier, and count how, if there is somebody who measures by now."""
+        self._remembered, self._known = look_ups(self._verifier.remembered, self._verifier.known)  # type: ignore[assignment]
+
     async def _startup(self) -> None:
+        self._look_up()
         if self._backing is not None:
             await self._backing.open()
 
