@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import secrets
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError, ResponseError
 
-from jwt_refresh_middleware import Device, RevocationFeed
+from jwt_refresh_middleware import Device, RevocationFeed, Session
+from jwt_refresh_middleware.sessions import NO_STANDING, Standing
 from jwt_refresh_middleware.stores.base import PushedRevocations
 from jwt_refresh_middleware.stores.redis import RedisStore
 from jwt_refresh_middleware.stores.redis_rows import GRACE, Keys, from_row, to_row
@@ -520,6 +522,68 @@ def test_a_row_says_what_the_session_said(scopes: Any, claims: Any, amr: Any, sa
     device = Device(ip=said, user_agent=said)
     session = a_session(scopes=scopes, claims=claims, amr=amr, device=device, binding=said or "", revoked_reason=said)
     assert from_row(session.id, to_row(session)) == session
+
+
+def a_row_of_before(generation: int = 0) -> bytes:
+    """As it was written when there was no standing: six lines."""
+    numbers = struct.pack(">iiidddd", generation, -1, -1, NOW, NOW + 7 * DAY, NOW + 30 * DAY, NOW)
+    lines = ["", "", "curl\\nx", "203.0.113.7", "curl/8.0", '["user-0",["read"],{"plan":"pro"},["pwd"]]']
+    return numbers + "\n".join(lines).encode()
+
+
+async def test_a_row_of_before_there_was_a_standing_lives_on(store: RedisStore, client: Redis) -> None:
+    session = a_session(
+        device=Device(ip="203.0.113.7", user_agent="curl/8.0"),
+        binding="curl\nx",
+        scopes=("read",),
+        claims={"plan": "pro"},
+        amr=("pwd",),
+    )
+    key = store._keys.session(session.id)
+    assert from_row(session.id, a_row_of_before()) == session
+    assert to_row(session) == a_row_of_before(), "who has nothing to tell of does not get a longer row"
+    for standing in (None, Standing(step_up="é\n")):
+        await client.set(key, a_row_of_before())
+        await client.zadd(store._keys.subject("user-0"), {session.id: NOW + 30 * DAY})
+        assert await store.get(session.id) == session
+        assert await store.sessions("user-0", now=NOW) == [session]
+        assert await store.advance(a_step(session, expected=1)) == (False, session)
+        won, moved = await store.advance(a_step(session, ip=None, standing=standing))
+        assert won
+        assert moved is not None
+        assert moved.standing == (standing or NO_STANDING)
+        assert await store.get(session.id) == moved
+        assert (await client.get(key)).count(b"\n") == (5 if standing is None else 6)
+        await store.acknowledge({session.id: 0})
+        assert await store.note_late(session.id, 1) is True
+        assert await store.revoke(session.id, reason="test", now=NOW) is True
+        ended = replace(moved, acknowledged=0, late=1, revoked_at=NOW, revoked_reason="test")
+        assert await store.get(session.id) == ended
+
+
+async def test_a_standing_that_is_cleared_takes_no_room(store: RedisStore, client: Redis) -> None:
+    await store.add(a_session(standing=Standing(acr="gold")))
+    _, moved = await store.advance(a_step(a_session(), standing=Standing()))
+    assert moved is not None
+    assert await client.get(store._keys.session(moved.id)) == to_row(moved)
+    assert to_row(moved).count(b"\n") == 5
+
+
+async def test_of_many_sessions_the_newest_are_read_and_no_others(store: RedisStore, client: Redis) -> None:
+    sessions = [a_session(n, subject="ann", created_at=NOW + n, ends_at=NOW + n + 30 * DAY) for n in range(200)]
+    await asyncio.gather(*map(store.add, sessions))
+    listed: list[Session] = []
+
+    async def ask(most: int) -> None:
+        listed[:] = await store.sessions("ann", now=NOW, most=most)
+
+    for most, reads in ((1, 32), (5, 32), (40, 40)):
+        assert await commands_of(client, ask(most)) == ["ZRANGE", *["GET"] * reads]
+        assert listed == sessions[-most:]
+    for session in sessions[40:]:
+        await store.revoke(session.id, reason="test", now=NOW)
+    assert await commands_of(client, ask(5)) == ["ZRANGE", *["GET"] * 200], "32, 64, and the rest"
+    assert listed == sessions[35:40]
 
 
 async def test_closing_while_it_opens_leaves_no_connection(servers: Servers, prefix: str) -> None:

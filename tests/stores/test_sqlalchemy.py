@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from jwt_refresh_middleware import Device, Session
+from jwt_refresh_middleware.sessions import NO_STANDING, Standing
 from jwt_refresh_middleware.stores import sql_batches, sql_connections
 from jwt_refresh_middleware.stores.sql_connections import Fault, fault_of
+from jwt_refresh_middleware.stores.sql_table import to_row
 from jwt_refresh_middleware.stores.sqlalchemy import SQLAlchemyStore, sessions_table
 from jwt_refresh_middleware.testing import NOW, StoreSuite, a_session, a_step
 
@@ -203,6 +205,96 @@ async def test_makes_the_indexes_that_somebody_who_died_left_out(store: SQLAlche
     assert index in {index["name"] for index in made}
 
 
+def the_table_of_before(name: str) -> Table:
+    """As the first version made it: without what came later."""
+    columns = [column for column in sessions_table(MetaData(), name).columns if column.name != "standing"]
+    return Table(name, MetaData(), *(column._copy() for column in columns))
+
+
+async def test_a_table_of_the_first_version_gets_what_came_later_and_its_sessions_live_on(url: str, name: str) -> None:
+    engines = [create_async_engine(url) for _ in range(6)]
+    stores = [SQLAlchemyStore(engine, table_name=name) for engine in engines]
+    table = the_table_of_before(name)
+    sessions = [a_session(number) for number in range(3)]
+    async with engines[0].begin() as db:
+        await db.run_sync(table.create)
+        rows = [to_row(session) for session in sessions]
+        await db.execute(insert(table), [{column.name: row[column.name] for column in table.c} for row in rows])
+    with pytest.raises(RuntimeError, match=rf"no column {name}\.standing: run your migrations.*create_all"):
+        await stores[0].open()
+    await asyncio.gather(*(store.create_all() for store in stores))
+    await stores[0].create_all()
+    await asyncio.gather(*(store.open() for store in stores))
+    store = stores[0]
+    assert await store.sessions("user-0", now=NOW) == sessions
+    won, moved = await store.advance(a_step(sessions[0], standing=Standing(step_up="é", acr="gold")))
+    assert won
+    assert moved is not None
+    assert moved.standing == Standing(step_up="é", acr="gold")
+    assert await stores[1].get(sessions[0].id) == moved
+    won, moved = await store.advance(a_step(sessions[1]))
+    assert won
+    assert moved is not None
+    assert moved.standing == NO_STANDING
+    assert await store.revoke(sessions[2].id, reason="test", now=NOW) is True
+    for each in stores:
+        await each.close()
+        await each.engine.dispose()
+
+
+@pytest.mark.parametrize("faster", [True, False], ids=["somebody else was faster", "it cannot be"])
+async def test_in_sqlite_a_column_may_be_there_by_the_time_it_is_added(
+    servers: Servers, tmp_path: Path, name: str, faster: bool
+) -> None:
+    async with a_store(url_of("sqlite", servers, tmp_path), name) as store:
+        await do(store.engine, f"ALTER TABLE {name} DROP COLUMN standing")
+
+        def disturb(_: Any, cursor: Any, statement: str, parameters: Any, *__: Any) -> tuple[str, Any]:
+            if statement.startswith("ALTER"):
+                if faster:
+                    cursor.execute(statement)
+                else:
+                    statement = "ALTER TABLE not_there ADD COLUMN x"
+            return statement, parameters
+
+        event.listen(store.engine.sync_engine, "before_cursor_execute", disturb, retval=True)
+        with nullcontext() if faster else pytest.raises(DBAPIError):
+            await store.create_all()
+        event.remove(store.engine.sync_engine, "before_cursor_execute", disturb)
+        await store.create_all()
+        await store.add(a_session())
+        assert await store.get(a_session().id) == a_session()
+
+
+async def test_a_column_that_was_added_is_as_one_that_was_made(url: str, name: str) -> None:
+    described = []
+    async with a_store(url, name) as store:
+        for _ in ("made", "added"):
+            async with store.engine.connect() as db:
+                columns = await db.run_sync(lambda connection: inspect(connection).get_columns(name))
+            (found,) = (column for column in columns if column["name"] == "standing")
+            described.append({key: str(value) for key, value in found.items()})
+            await do(store.engine, f"DROP TABLE {name}")
+            async with store.engine.begin() as db:
+                await db.run_sync(the_table_of_before(name).create)
+            await store.create_all()
+        await store.open()
+    made, added = described
+    assert made == added
+
+
+async def test_a_table_of_somebody_else_is_left_alone(store: SQLAlchemyStore) -> None:
+    name = store.table.name
+    await do(
+        store.engine, f"DROP TABLE {name}", f"CREATE TABLE {name} (id VARCHAR(50) PRIMARY KEY, subject VARCHAR(9))"
+    )
+    with suppress(DBAPIError):  # it has nothing that could be indexed
+        await store.create_all()
+    async with store.engine.connect() as db:
+        columns = await db.run_sync(lambda connection: inspect(connection).get_columns(name))
+    assert [column["name"] for column in columns] == ["id", "subject"]
+
+
 async def test_shares_metadata_with_the_application(url: str, name: str) -> None:
     metadata = MetaData()
     notes = Table(f"notes_{name}", metadata, Column("id", Integer, primary_key=True), Column("text", String(50)))
@@ -228,9 +320,11 @@ async def test_shares_metadata_with_the_application(url: str, name: str) -> None
 async def test_lives_in_another_schema(postgresql: str, name: str) -> None:
     engine = create_async_engine(postgresql)
     await do(engine, f'CREATE SCHEMA "{name} of mine"')
-    store = SQLAlchemyStore(engine, schema=f"{name} of mine", table_name='quo"ted')
+    store = SQLAlchemyStore(engine, schema=f"{name} of mine", table_name='quo"ted %s')
     with pytest.raises(RuntimeError, match=f"{name} of mine"):
         await store.open()
+    await store.create_all()
+    await do(engine, f'ALTER TABLE "{name} of mine"."quo""ted %s" DROP COLUMN standing')
     await store.create_all()
     await store.create_all()
     await store.open()

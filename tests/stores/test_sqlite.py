@@ -2,13 +2,19 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
+from jwt_refresh_middleware import Device
+from jwt_refresh_middleware.sessions import NO_STANDING, Standing
 from jwt_refresh_middleware.stores.group_commit import Kind
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 from jwt_refresh_middleware.testing import NOW, StoreSuite, a_session, a_step
+
+PRO = MappingProxyType({"plan": "pro"})
 
 
 @pytest.fixture
@@ -112,6 +118,53 @@ async def test_refuses_a_newer_schema(tmp_path: Path) -> None:
     await store.close()
     with pytest.raises(RuntimeError, match="version 99"):
         await store.open()
+
+
+_VERSION_1 = (
+    "CREATE TABLE jwt_refresh_sessions_schema (version INTEGER NOT NULL)",
+    "INSERT INTO jwt_refresh_sessions_schema (version) VALUES (1)",
+    """CREATE TABLE jwt_refresh_sessions (
+        seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, subject TEXT NOT NULL, generation INTEGER NOT NULL,
+        created_at REAL NOT NULL, last_used_at REAL NOT NULL, expires_at REAL NOT NULL, ends_at REAL NOT NULL,
+        ip TEXT, user_agent TEXT, binding TEXT NOT NULL, scopes TEXT, claims TEXT, amr TEXT,
+        acknowledged INTEGER NOT NULL, late INTEGER NOT NULL, revoked_at REAL, revoked_reason TEXT)""",
+    "CREATE INDEX jwt_refresh_sessions_subject ON jwt_refresh_sessions (subject)",
+    "CREATE INDEX jwt_refresh_sessions_revoked ON jwt_refresh_sessions (revoked_at) WHERE revoked_at IS NOT NULL",
+)
+_ADD_1 = """INSERT INTO jwt_refresh_sessions (id, subject, generation, created_at, last_used_at, expires_at, ends_at,
+    ip, user_agent, binding, scopes, claims, amr, acknowledged, late) VALUES (?, 'user-0', 0, ?, ?, ?, ?,
+    '203.0.113.7', 'curl/8.0', 'curl', 'read write', '{"plan":"pro"}', 'pwd', -1, -1)"""
+
+
+async def test_a_file_of_the_first_version_is_migrated_and_its_sessions_live_on(tmp_path: Path) -> None:
+    sessions = [
+        a_session(n, device=Device(ip="203.0.113.7", user_agent="curl/8.0"), binding="curl", amr=("pwd",), claims=PRO)
+        for n in range(3)
+    ]
+    with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as old:
+        for statement in _VERSION_1:
+            old.execute(statement)
+        for s in sessions:
+            old.execute(_ADD_1, (s.id, s.created_at, s.last_used_at, s.expires_at, s.ends_at))
+    stores = [SQLiteStore(tmp_path / "x.db") for _ in range(4)]
+    await asyncio.gather(*(store.open() for store in stores))
+    store = stores[0]
+    assert await store.sessions("user-0", now=NOW) == sessions
+    won, moved = await store.advance(a_step(sessions[0]))
+    assert won
+    assert moved is not None
+    assert moved.standing == NO_STANDING
+    won, moved = await store.advance(a_step(moved, standing=Standing(step_up="somewhere else")))
+    assert won
+    assert await stores[1].get(sessions[0].id) == moved
+    assert await store.revoke(sessions[1].id, reason="test", now=NOW) is True
+    for each in stores:
+        await each.close()
+    with closing(sqlite3.connect(tmp_path / "x.db")) as database:
+        kept = database.execute("SELECT id, standing FROM jwt_refresh_sessions ORDER BY id").fetchall()
+        versions = database.execute("SELECT version FROM jwt_refresh_sessions_schema").fetchall()
+    assert kept == [(sessions[0].id, '{"s":"somewhere else"}'), (sessions[1].id, None), (sessions[2].id, None)]
+    assert versions == [(1,), (2,)], "migrated once"
 
 
 async def test_says_what_is_wrong_with_the_path(tmp_path: Path) -> None:
