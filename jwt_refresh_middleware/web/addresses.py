@@ -88,9 +88,12 @@ def _is_port(text: str) -> bool:
 
 def _network(text: str) -> IPv4Network | IPv6Network:
     """A network to compare normal addresses with: an IPv4-mapped one is one of IPv4."""
-    network = ip_network(str(text))
-    if network.prefixlen == 0:
-        raise ValueError(f"{text} would trust everybody to say any address")
+    try:
+        network = ip_network(str(text))
+    except ValueError as error:
+        raise ValueError(f"trusted_proxies: {error}") from None
     if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network[0].ipv4_mapped is not None:
-        return ip_network(f"{network[0].ipv4_mapped}/{network.prefixlen - 96}")
+        network = IPv4Network(f"{network[0].ipv4_mapped}/{network.prefixlen - 96}")
+    if network.prefixlen == 0:
+        raise ValueError(f"trusted_proxies: {text} would let everybody say any address")
     return network
