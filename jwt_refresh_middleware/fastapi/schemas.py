@@ -27,8 +27,12 @@ _SESSION_MEMBERS: dict[str, Json] = {
     "created_at": _TIME,
     "last_used_at": _TIME,
     "expires_at": _TIME,
+    "authenticated_at": {**_TIME, "description": "When the person last proved who they are: login or step-up."},
     "ip": _NULLABLE,
     "user_agent": _NULLABLE,
+    "device": {**_NULLABLE, "description": "A name for people, made of user_agent.", "examples": ["Firefox on Linux"]},
+    "place": {**_NULLABLE, "description": "Where ip is, if that is known.", "examples": ["Berlin, DE"]},
+    "step_up": {"type": "boolean", "description": "true: its next refresh asks for a proof first."},
     "current": {"type": "boolean"},
 }
 _ONCE: Json = {"additionalProperties": TEXT}  # RFC 6749, 3.2: no field of a form is repeated

@@ -2,8 +2,6 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -11,21 +9,16 @@ from starlette.types import Receive, Scope, Send
 from ..access import AccessToken
 from ..encoding import json_text
 from ..errors import AuthError, MethodNotAllowed, NotFound, TokenMissing
-from ..sessions import Session
 from ..verifier import Verifier
 from .answers import Answer, empty_answer, json_answer, length
 from .client_files import client_files, names
 from .incoming import Incoming
 from .problems import VARY, Problems
+from .session_list import shown
 from .tokens import Tokens
 from .transport import Cookie, bearer
 
 Handler = Callable[[Incoming, Receive], Awaitable[Answer]]
-
-
-def iso_time(seconds: float) -> str:
-    """ISO 8601 in UTC: ``2026-11-23T15:41:00Z``."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Routes:
@@ -100,8 +93,8 @@ class Routes:
         """``GET /sessions``: the subject's live sessions."""
         tokens, token = self._require_token(request)
         sessions = await tokens.issuer.sessions(token.subject)
-        listed = [tokens.named(_shown(session, current=session.id == token.session_id)) for session in sessions]
-        return json_answer(200, {"sessions": listed}, VARY)
+        listed = await shown(sessions, current=token.session_id, locator=tokens.issuer.locator)
+        return json_answer(200, {"sessions": [tokens.named(session) for session in listed]}, VARY)
 
     async def end_session(self, request: Incoming, _receive: Receive) -> Answer:
         """``DELETE /sessions/{id}``: one of the subject's own sessions; 404 for anybody else's."""
@@ -117,15 +110,3 @@ class Routes:
         tokens, token = self._require_token(request)
         await tokens.issuer.logout_all(token.subject, keep=token.session_id, reason="ended_by_user")
         return empty_answer()
-
-
-def _shown(session: Session, *, current: bool) -> dict[str, Any]:
-    return {
-        "id": session.id,
-        "created_at": iso_time(session.created_at),
-        "last_used_at": iso_time(session.last_used_at),
-        "expires_at": iso_time(session.expires_at),
-        "ip": session.device.ip,
-        "user_agent": session.device.user_agent,
-        "current": current,
-    }

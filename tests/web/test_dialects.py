@@ -99,7 +99,8 @@ async def test_camel_case(make_service: Callable[..., Service]) -> None:
 async def test_camel_case_of_the_session_list(make_service: Callable[..., Service]) -> None:
     service = make_service(field_case="camel")
     reply = await service.ask("GET", "/auth/sessions", headers=(await service.login()).bearer)
-    expected = {"id", "createdAt", "lastUsedAt", "expiresAt", "ip", "userAgent", "current"}
+    expected = {"id", "createdAt", "lastUsedAt", "expiresAt", "authenticatedAt"}
+    expected |= {"ip", "userAgent", "device", "place", "stepUp", "current"}
     assert set(reply.json()["sessions"][0]) == expected
 
 

@@ -182,8 +182,12 @@ async def test_the_list_of_sessions(service: Service) -> None:
         "created_at": "2027-01-15T08:00:00Z",
         "last_used_at": "2027-01-15T08:00:00Z",
         "expires_at": "2027-01-22T08:00:00Z",
+        "authenticated_at": "2027-01-15T08:00:00Z",
         "ip": "2001:db8::1",
         "user_agent": "Phone/1.0",
+        "device": "Phone",
+        "place": None,
+        "step_up": False,
         "current": False,
     }
     assert second["id"] == verify(tokens.access).session_id
