@@ -9,7 +9,7 @@ from .sessions import Device, Identity, Session, TokenPair
 from .stores.base import SessionStore
 from .stores.memory import MemoryStore
 from .verifier import Verifier
-from .web.handlers import login, logout
+from .web.handlers import confirm, login, logout
 from .web.middleware import JWTRefreshMiddleware
 from .web.transport import Cookie
 
@@ -28,6 +28,7 @@ __all__ = [
     "SessionStore",
     "TokenPair",
     "Verifier",
+    "confirm",
     "login",
     "logout",
 ]

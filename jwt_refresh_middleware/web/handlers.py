@@ -1,12 +1,15 @@
-"""For handlers of the app: log somebody in or out as the mounted routes would (social login, MFA, deleted accounts)."""
+"""For handlers of the app: log somebody in or out, or note a second factor, as the mounted routes would."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ..sessions import Identity
+from .connections import token_of
 from .incoming import Incoming
+from .step_up import confirmed
 from .tokens import Tokens
 from .transport import read_fields
 
@@ -15,7 +18,7 @@ def _tokens(request: HTTPConnection) -> Tokens:
     tokens = getattr(request.scope.get("auth"), "tokens", None)
     if not isinstance(tokens, Tokens):
         raise RuntimeError(  # noqa: TRY004  the contract's: it is the set-up that is wrong, not a type
-            "login() and logout() need JWTRefreshMiddleware with an issuer around the app"
+            "login(), logout() and confirm() need JWTRefreshMiddleware with an issuer around the app"
         )
     return tokens
 
@@ -46,6 +49,30 @@ async def logout(request: HTTPConnection) -> Response:
     """
     tokens = _tokens(request)
     answer = await tokens.logout(Incoming(request.scope), await _fields(request))
+    return answer.as_response()
+
+
+async def confirm(request: HTTPConnection, *, amr: Sequence[str] = (), acr: str | None = None) -> Response:
+    """Note that the person of the request has just authenticated again, and return the response that says so.
+
+    For a step of your own that has checked a second factor, say: which session it is, the access token of the request
+    tells. The answer has a new access token, as ``POST {prefix}/step-up`` gives it to one; so has the next refresh.
+
+    Args:
+        request: with a valid access token.
+        amr: how the person authenticated (RFC 8176), the factors before included. Default: as it was.
+        acr: the authentication context that was reached. Default: as it was.
+
+    Raises:
+        TokenMissing, TokenInvalid: the request is anonymous.
+        TokenRevoked: the session has ended.
+        StoreUnavailable: it was not noted.
+        ValueError: a malformed amr or acr.
+        RuntimeError: the middleware is missing, or has no issuer.
+    """
+    tokens = _tokens(request)
+    device = tokens.device_of(Incoming(request.scope))
+    answer = await confirmed(tokens, token_of(request), device, amr=amr, acr=acr)
     return answer.as_response()
 
 

@@ -15,7 +15,8 @@ from .client_files import client_files, names
 from .incoming import Incoming
 from .problems import VARY, Problems
 from .session_list import shown
-from .tokens import Tokens
+from .step_up import StepUp
+from .tokens import Authenticate, Tokens
 from .transport import Cookie, bearer
 
 Handler = Callable[[Incoming, Receive], Awaitable[Answer]]
@@ -25,7 +26,14 @@ class Routes:
     """Answers the paths under ``prefix`` that are ours; every other path is the app's."""
 
     def __init__(
-        self, verifier: Verifier, problems: Problems, *, prefix: str, cookie: Cookie, tokens: Tokens | None, login: bool
+        self,
+        verifier: Verifier,
+        problems: Problems,
+        *,
+        prefix: str,
+        cookie: Cookie,
+        tokens: Tokens | None,
+        authenticate: Authenticate | None,
     ) -> None:
         """``tokens`` is None for a gateway, which has no issuer: only its public keys are served then."""
         self._verifier = verifier
@@ -43,8 +51,9 @@ class Routes:
                 f"{prefix}/sessions": {"GET": self.list_sessions, "DELETE": self.end_other_sessions},
             }
             self._table |= {f"{prefix}/client/{name}": {"GET": file.answer} for name, file in client_files().items()}
-            if login:
+            if authenticate is not None:
                 self._table[f"{prefix}/login"] = {"POST": tokens.login_route}
+                self._table[f"{prefix}/step-up"] = {"POST": StepUp(tokens, authenticate).route}
 
     def find(self, path: str) -> dict[str, Handler] | None:
         """The methods of a path that is ours, else None."""

@@ -33,6 +33,7 @@ TABLE = {
         Row("refresh_invalid", 401, "login", "invalid_grant"),
         Row("refresh_expired", 401, "login", "invalid_grant"),
         Row("device_mismatch", 401, "login", "invalid_grant"),
+        Row("session_limit", 403, "none", "invalid_grant"),
         Row("cross_origin", 403, "none", "invalid_request"),
         Row("invalid_request", 400, "none", "invalid_request"),
         Row("payload_too_large", 413, "none", "invalid_request"),

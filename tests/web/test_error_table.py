@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from jwt_refresh_middleware import DevicePolicy
 from jwt_refresh_middleware.errors import InsufficientScope, KeysUnavailable, StepUpRequired, UnsupportedGrantType
 
 from .asgi import AGENT, Reply
@@ -82,6 +83,14 @@ async def _refresh_expired(service: Service) -> Reply:
 async def _device_mismatch(service: Service) -> Reply:
     tokens = await service.login()
     return await service.post("refresh", headers=tokens.by_cookie | OTHER_AGENT)
+
+
+async def _session_limit(_service: Service) -> Reply:
+    full = Service(issuer={"device_policy": DevicePolicy(session_limit=1, on_session_limit="refuse_new")})
+    await full.login()
+    reply = await full.post("login", json_body={"username": "alice", "password": PASSWORD})
+    await full.aclose()
+    return reply
 
 
 async def _cross_origin(service: Service) -> Reply:
