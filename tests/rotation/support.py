@@ -48,10 +48,10 @@ def make_issuer(store: SessionStore, clock: Clock, listener: Listener | None = N
     return Issuer(options.pop("secret", SECRET), store, clock=clock, on_event=listener, **options)
 
 
-async def outcome(issuer: Issuer, token: str, device: Device = FIREFOX) -> TokenPair | str:
-    """The pair that a refresh gives, or the code of the error."""
+async def outcome(issuer: Issuer, token: str, device: Device = FIREFOX, *, proof: bool = False) -> TokenPair | str:
+    """The pair that a refresh gives, or the code of the error; ``proof``: of a step-up instead."""
     try:
-        return await issuer.refresh(token, device=device)
+        return await (issuer.step_up if proof else issuer.refresh)(token, device=device)
     except AuthError as error:
         return error.code
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from jwt_refresh_middleware import Device, Issuer, MemoryStore, SessionStore, TokenPair
+from jwt_refresh_middleware import Device, DevicePolicy, Issuer, MemoryStore, SessionStore, TokenPair
 from jwt_refresh_middleware.errors import TokenError
 
 from ..kinds import KINDS, Servers, make_store
@@ -31,7 +31,8 @@ LIFETIMES = {
 }
 PICKS = st.integers(0, 7)
 WAITS = st.sampled_from([0, 0.5, 9.5, 10, 11, 11, 60])
-DEVICES = st.sampled_from([FIREFOX, FIREFOX, FIREFOX, CHROME])
+AWAY = Device(ip="198.51.100.1", user_agent=FIREFOX.user_agent)
+DEVICES = st.sampled_from([FIREFOX, FIREFOX, FIREFOX, AWAY, CHROME])
 GRANTED = {"rotated", "repeated", "late_repeated"}
 
 
@@ -53,12 +54,22 @@ class Model:
     tokens: list[str] = field(default_factory=list)  # the refresh token of each generation
     held: int = 0  # the generation that the owner holds: some answers never arrive
     access: list[tuple[str, int, float]] = field(default_factory=list)  # token, generation, expiry
+    device: Device = FIREFOX  # where it lives
+    settling: bool = False  # the person has proven who they are, but not from where
+    authenticated_at: float = 0.0
 
     def expired(self, now: float) -> bool:
         return now >= min(self.idle_end, self.began + ABSOLUTE)
 
-    def predict(self, presented: int, *, here: bool, now: float) -> str:
-        """What happens to a token of generation ``presented``; ``here``: on the session's own device."""
+    def predict(self, presented: int, *, device: Device, proof: bool, now: float) -> str:
+        """What happens to a token of generation ``presented``, with a ``proof`` of the person or without."""
+        granted = self.grant(presented, here=device.user_agent == FIREFOX.user_agent, now=now)
+        if granted in GRANTED and device != self.device and not proof and not self.settling:
+            return "step_up_required"
+        return granted
+
+    def grant(self, presented: int, *, here: bool, now: float) -> str:
+        """The same for somebody who needs no proof; ``here``: on the session's own device."""
         if self.gone or self.over:
             return "refresh_invalid"
         if self.expired(now):
@@ -73,7 +84,13 @@ class Model:
                 return "late_repeated"
         return "reuse_detected"
 
-    def apply(self, happened: str, now: float) -> None:
+    def apply(self, happened: str, device: Device, proof: bool, now: float) -> bool:
+        """Returns whether the session has moved."""
+        moved = happened in GRANTED and (proof or happened == "rotated") and device != self.device
+        if happened in GRANTED and (proof or happened == "rotated"):
+            self.device, self.settling = device, False
+        if happened in GRANTED and proof:
+            self.authenticated_at = now
         if happened == "rotated":
             self.generation += 1
             self.rotated_at = now
@@ -82,6 +99,7 @@ class Model:
             self.late.add(self.generation)
         elif happened == "reuse_detected":
             self.over = True
+        return moved
 
 
 class Rotation(RuleBasedStateMachine):
@@ -104,7 +122,8 @@ class Rotation(RuleBasedStateMachine):
         return make_store(self.kind, self.servers.url(self.kind), self.namespace)
 
     def make_issuer(self) -> Issuer:
-        return make_issuer(self.store, self.clock, self.listener, **LIFETIMES)
+        policy = DevicePolicy(on_ip_change="step_up", refresh_rate=None)
+        return make_issuer(self.store, self.clock, self.listener, device_policy=policy, **LIFETIMES)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -136,25 +155,28 @@ class Rotation(RuleBasedStateMachine):
     def login(self, subject: str) -> Model:
         pair = self.run(self.issuer.login(subject, device=FIREFOX))
         now = self.clock.now
-        model = Model(pair.session.id, subject, now, now, now + IDLE, tokens=[pair.refresh_token])
+        tokens = [pair.refresh_token]
+        model = Model(pair.session.id, subject, now, now, now + IDLE, tokens=tokens, authenticated_at=now)
         self.models.append(model)
         self.expected_events.append("session_started")
         self.arrives(model, pair)
         return model
 
-    def present(self, model: Model, generation: int, device: Device, *, lost: bool) -> None:
-        predicted = model.predict(generation, here=device is FIREFOX, now=self.clock.now)
-        got = self.run(outcome(self.issuer, model.tokens[generation], device))
-        model.apply(predicted, self.clock.now)
+    def present(self, model: Model, generation: int, device: Device, *, lost: bool, proof: bool = False) -> None:
+        predicted = model.predict(generation, device=device, proof=proof, now=self.clock.now)
+        got = self.run(outcome(self.issuer, model.tokens[generation], device, proof=proof))
+        if model.apply(predicted, device, proof, self.clock.now):
+            self.expected_events.append("device_changed")
         if predicted not in GRANTED:
             assert got == ("refresh_invalid" if predicted == "reuse_detected" else predicted)
-            if predicted in ("reuse_detected", "device_mismatch"):
+            if predicted in ("reuse_detected", "device_mismatch", "step_up_required"):
                 self.expected_events.append(predicted)
             if predicted == "reuse_detected":
                 self.expected_events.append("revoked")
             return
         assert isinstance(got, TokenPair), (got, predicted)
-        self.expected_events.append(predicted)
+        self.expected_events += [predicted, "step_up_passed"] if proof else [predicted]
+        assert self.issuer.verifier.verify(got.access_token).auth_time == int(model.authenticated_at)
         if predicted == "rotated":
             assert got.refresh_token not in model.tokens
             model.tokens.append(got.refresh_token)
@@ -177,6 +199,23 @@ class Rotation(RuleBasedStateMachine):
         model = self.live(pick)
         self.clock.advance(wait)
         self.present(model, max(0, model.generation - back), device, lost=True)
+
+    @rule(pick=PICKS, wait=WAITS, back=st.sampled_from([0, 0, 1, 1, 2]), device=DEVICES, lost=st.booleans())
+    def person_proves_again(self, pick: int, wait: float, back: int, device: Device, lost: bool) -> None:
+        model = self.live(pick)
+        self.clock.advance(wait)
+        self.present(model, max(0, model.generation - back), device, lost=lost, proof=True)
+
+    @precondition(lambda self: self.models)
+    @rule(pick=PICKS, device=st.sampled_from([None, None, FIREFOX, AWAY]))
+    def app_confirms(self, pick: int, device: Device | None) -> None:
+        model = self.models[pick % len(self.models)]
+        row = self.run(self.issuer.confirm(model.id, device=device))
+        assert (row is None) == (model.over or model.gone or model.expired(self.clock.now))
+        if row is not None:
+            model.settling, model.device = device is None, device or model.device
+            model.authenticated_at = self.clock.now
+            self.expected_events.append("step_up_passed")
 
     @precondition(lambda self: self.models)
     @rule(pick=PICKS, back=st.integers(0, 3))
@@ -261,6 +300,8 @@ class Rotation(RuleBasedStateMachine):
             assert row.ends_at == model.began + ABSOLUTE
             assert row.expires_at == model.idle_end <= row.ends_at
             assert row.last_used_at == model.rotated_at
+            assert (row.device, row.standing.settling) == (model.device, model.settling)
+            assert row.auth_time == model.authenticated_at
             assert row.acknowledged in (model.written, -1) or model.over
 
     @invariant()

@@ -227,9 +227,8 @@ async def test_a_login_that_failed_does_not_count(clock: Clock) -> None:
     memory = MemoryStore()
     issuer = watching(memory, clock, session_limit=1, on_session_limit="refuse_new")
     for operation, after in ((1, True), (2, False)):
-        failing = watching(
-            FaultyStore(memory, fail_at=operation, after=after), clock, session_limit=1, on_session_limit="refuse_new"
-        )
+        faulty = FaultyStore(memory, fail_at=1 + operation, after=after)  # opening is the first
+        failing = watching(faulty, clock, session_limit=1, on_session_limit="refuse_new")
         with pytest.raises(StoreUnavailable):
             await failing.login("ann", device=HOME)
         assert len(await memory.sessions("ann", now=clock.now)) == 1
@@ -240,18 +239,15 @@ async def test_a_login_that_failed_does_not_count(clock: Clock) -> None:
     await issuer.aclose()
 
 
-class Counting(FaultyStore):
-    def __init__(self, store: SessionStore) -> None:
-        super().__init__(store, fail_at=-1)
-
-
 async def test_what_watching_costs_in_store_operations(clock: Clock) -> None:
     counted: dict[str, list[int]] = {}
     for name, policy in {"none": {}, "all": {"concurrent_networks": "event", "session_limit": 9}}.items():
-        store = Counting(MemoryStore())
+        store = FaultyStore(MemoryStore(), fail_at=0)
         issuer = watching(store, clock, **policy)
+        await issuer.open()
+        before = store.operations
         pair = await issuer.login("ann", device=HOME)
-        costs = [store.operations]
+        costs = [store.operations - before]
         for device in (HOME, AWAY, AWAY):
             clock.advance(1000)
             before = store.operations
