@@ -105,30 +105,28 @@ class Limit:
         self._under_way: Counter[str] = Counter()
 
     async def begin(self, key: str) -> bool:
-        """Count an attempt that begins; False if there must be none. One that began must end in one of three ways."""
+        """Count an attempt that begins; False if there must be none. What began must :meth:`end`."""
         self._under_way[key] += 1
         begun = False
         try:
             begun = await self._window.take(key)
         finally:
             if not begun:
-                self.failed(key)
+                self.end(key)
         return begun
 
-    def failed(self, key: str) -> None:
-        """End an attempt; it counts."""
+    def end(self, key: str) -> None:
+        """An attempt is over. It counts as a failure, unless :meth:`give_back` or :meth:`clear` was called before."""
         self._under_way[key] -= 1
         if self._under_way[key] <= 0:
             del self._under_way[key]
 
-    async def undone(self, key: str) -> None:
-        """End an attempt as if it had not been."""
-        self.failed(key)
+    async def give_back(self, key: str) -> None:
+        """An attempt was no failure."""
         await self._window.give_back(key)
 
-    async def passed(self, key: str) -> None:
-        """End an attempt with success: the failures before it are forgotten."""
-        self.failed(key)
+    async def clear(self, key: str) -> None:
+        """An attempt was a success, so that the failures before it are forgotten."""
         await self._window.clear(key)
 
     async def wait(self, key: str) -> int:
@@ -143,13 +141,9 @@ class Count(NamedTuple):
     Attributes:
         limit: the limit.
         key: whose.
-        clears: whether a success is a reason to forget the failures, rather than only not to count.
+        clears: whether a success is a reason to forget the failures before it, rather than only not to count.
     """
 
     limit: Limit
     key: str
     clears: bool
-
-    async def success(self) -> None:
-        """End the attempt with success."""
-        await (self.limit.passed(self.key) if self.clears else self.limit.undone(self.key))

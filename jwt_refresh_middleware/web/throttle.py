@@ -49,39 +49,37 @@ class Throttle:
         await self._limits.aclose()
 
     async def _made(self, counts: list[Count], device: Device, ask: Ask[T], session: Session | None) -> T | None:
-        await self._begin(counts, device, session)
-        try:
-            answer = await ask()
-        except InvalidCredentials:
-            answer = None
-        except (TemporaryError, Exception) as error:
-            if isinstance(error, AuthError) and not isinstance(error, TemporaryError):
-                _failed(counts)
-            else:
-                await self._quietly(count.limit.undone(count.key) for count in counts)
-            raise
-        except BaseException:  # cancelled: it may have been found wrong
-            _failed(counts)
-            raise
-        if answer is None:
-            _failed(counts)
-        else:
-            await self._quietly(count.success() for count in counts)
-        return answer
-
-    async def _begin(self, counts: list[Count], device: Device, session: Session | None) -> None:
-        """Count the attempt everywhere, or nowhere: then it raises."""
         begun: list[Count] = []
+        try:
+            await self._begin(counts, begun, device, session)
+            answer = await self._answer(counts, ask)
+            if answer is not None:
+                await self._quietly(_succeeded(count) for count in counts)
+            return answer
+        finally:
+            for count in begun:
+                count.limit.end(count.key)
+
+    async def _begin(self, counts: list[Count], begun: list[Count], device: Device, session: Session | None) -> None:
+        """Count the attempt everywhere, which ``begun`` tells, or nowhere: then it raises."""
         try:
             for count in counts:
                 if not await self._stored(count.limit.begin(count.key)):
                     await self._refuse(counts[len(begun) :], device, session)
                 begun.append(count)
         except AuthError:
-            await self._quietly(count.limit.undone(count.key) for count in begun)
+            await self._quietly(count.limit.give_back(count.key) for count in begun)
             raise
-        except BaseException:
-            _failed(begun)
+
+    async def _answer(self, counts: list[Count], ask: Ask[T]) -> T | None:
+        """What ``ask`` says; if it cannot say anything the attempt is given back. Cancelled, it may have been wrong."""
+        try:
+            return await ask()
+        except InvalidCredentials:
+            return None
+        except Exception as error:
+            if isinstance(error, TemporaryError) or not isinstance(error, AuthError):
+                await self._quietly(count.limit.give_back(count.key) for count in counts)
             raise
 
     async def _refuse(self, counts: list[Count], device: Device, session: Session | None) -> None:
@@ -126,6 +124,5 @@ class Throttle:
         self._issuer.tell(event, quietly=True)
 
 
-def _failed(counts: list[Count]) -> None:
-    for count in counts:
-        count.limit.failed(count.key)
+async def _succeeded(count: Count) -> None:
+    await (count.limit.clear(count.key) if count.clears else count.limit.give_back(count.key))

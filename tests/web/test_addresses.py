@@ -146,7 +146,7 @@ def test_anything_may_come(header: bytes) -> None:
 
 @pytest.mark.parametrize("wrong", ["proxy", "10.0.0.1/8", "10.0.0.0/33", "", "*", "10.0.0.*", "[::1]", "1.2.3.4:80"])
 def test_what_is_no_network_is_found_at_start_up(make_service: Any, wrong: str) -> None:
-    with pytest.raises(ValueError, match="^trusted_proxies: "):
+    with pytest.raises(ValueError, match="trusted_proxies: "):
         make_service(trusted_proxies=["10.0.0.0/8", wrong])
 
 
