@@ -1,4 +1,4 @@
-"""login() and logout() inside handlers of the app do what the mounted routes do, with the middleware's settings."""
+"""login(), logout() and confirm() in handlers of the app do what the routes do, with the settings of the middleware."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from jwt_refresh_middleware import Cookie, Identity, Verifier, login, logout
+from jwt_refresh_middleware import Cookie, Identity, Verifier, confirm, login, logout
 from jwt_refresh_middleware.web.middleware import JWTRefreshMiddleware
 
 from .asgi import ask
 from .problems import assert_problem, deletes_cookie
-from .support import SECRET, Service
+from .support import PASSWORD, SECRET, Service
 
 
 async def social(request: Request) -> Response:
@@ -42,6 +42,18 @@ async def leave_after_body(request: Request) -> Response:
     return await logout(request)
 
 
+async def check_code(request: Request) -> Response:
+    if request.query_params.get("code") != "314159":
+        return PlainTextResponse("wrong", 400)
+    response = await confirm(request, amr=["pwd", "otp"], acr="urn:example:mfa")
+    response.headers["x-mine"] = "kept"
+    return response
+
+
+async def check_again(request: Request) -> Response:
+    return await confirm(request)
+
+
 async def plain(_request: Request) -> Response:
     return PlainTextResponse("here")
 
@@ -53,10 +65,12 @@ APP = Starlette(
         Route("/leave", leave, methods=["POST", "DELETE"]),
         Route("/leave/stream", leave_after_stream, methods=["POST"]),
         Route("/leave/body", leave_after_body, methods=["POST"]),
+        Route("/code", check_code, methods=["POST"]),
+        Route("/again", check_again, methods=["POST"]),
         Route("/private", plain),
     ]
 )
-PUBLIC = ["/social", "/mfa", "/leave", "/leave/*"]
+PUBLIC = ["/social", "/mfa", "/leave", "/leave/*", "/again"]
 
 
 @pytest.fixture
@@ -159,13 +173,52 @@ async def test_logout_from_a_page_of_another_origin(site: Service) -> None:
     assert (await site.get_in(tokens)).status == 200
 
 
-@pytest.mark.parametrize("path", ["/social", "/leave"])
+async def test_confirm_notes_a_second_factor(site: Service) -> None:
+    tokens = await site.login()
+    site.clock.advance(60)
+    assert (await site.ask("POST", "/code", headers=tokens.bearer)).status == 400
+    reply = await site.ask("POST", "/code?code=314159", headers=tokens.bearer | tokens.by_cookie)
+    mounted = await site.post("step-up", headers=tokens.bearer, json_body={"username": "alice", "password": PASSWORD})
+    assert [name for name, _ in reply.headers] == [*(name for name, _ in mounted.headers), b"x-mine"]
+    assert reply.json().keys() == mounted.json().keys()
+    token = site.issuer.verifier.verify(reply.json()["access_token"])
+    assert (token.auth_time, token.claims["amr"], token.claims["acr"]) == (
+        site.clock.now, ["pwd", "otp"], "urn:example:mfa",
+    )  # fmt: skip
+    assert (token.subject, token.scopes, token.claims["plan"]) == ("alice", ("read", "write"), "pro")
+    refreshed = site.tokens(await site.post("refresh", headers=tokens.by_cookie))
+    assert site.issuer.verifier.verify(refreshed.access).claims["acr"] == "urn:example:mfa"
+
+
+async def test_confirm_takes_where_the_person_is(site: Service) -> None:
+    tokens = await site.login()
+    await site.ask("POST", "/code?code=314159", headers=tokens.bearer, client=("198.51.100.9", 40_000))
+    (session,) = await site.issuer.sessions("alice")
+    assert session.device.ip == "198.51.100.9"
+
+
+async def test_confirm_needs_a_session(site: Service) -> None:
+    assert_problem(await site.ask("POST", "/again"), "token_missing")
+    assert_problem(await site.ask("POST", "/again", headers={"authorization": "Bearer x"}), "token_invalid")
+    tokens = await site.login()
+    assert_problem(await site.ask("POST", "/again", headers=tokens.by_cookie), "token_missing", action="refresh")
+    await site.store.revoke(site.issuer.session_id_of(tokens.refresh), now=site.clock.now, reason="elsewhere")
+    assert_problem(await site.ask("POST", "/again", headers=tokens.bearer), "token_revoked")
+
+
+async def test_confirm_without_a_store(site: Service) -> None:
+    tokens = await site.login()
+    site.store.failure = OSError()
+    assert_problem(await site.ask("POST", "/again", headers=tokens.bearer), "store_unavailable")
+
+
+@pytest.mark.parametrize("path", ["/social", "/leave", "/again"])
 async def test_without_the_middleware(path: str) -> None:
     with pytest.raises(RuntimeError, match="JWTRefreshMiddleware"):
         await ask(APP, "POST", path)
 
 
-@pytest.mark.parametrize("path", ["/social", "/leave"])
+@pytest.mark.parametrize("path", ["/social", "/leave", "/again"])
 async def test_with_a_verifier_only(path: str) -> None:
     app = JWTRefreshMiddleware(Starlette(routes=APP.routes), verifier=Verifier(SECRET), public=PUBLIC)
     with pytest.raises(RuntimeError, match="issuer"):

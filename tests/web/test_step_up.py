@@ -36,7 +36,7 @@ class Door:
             await self.meanwhile()
         if credentials.get("password") != PASSWORD:
             return None
-        who: Identity | str | None = PEOPLE.get(str(credentials.get("username")))
+        who = PEOPLE.get(str(credentials.get("username")))
         if isinstance(who, Identity) and credentials.get("code") == CODE:
             return Identity(who.subject, ["admin"], {"plan": "gold"}, amr=["pwd", "otp"], acr=MFA)
         return who
