@@ -8,17 +8,16 @@ import hashlib
 import time
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_network
 from typing import Any
 
 from .attempts import Count, Limit, MemoryWindow, Window
-from .devices import address
+from .devices import network
 
 Rate = tuple[int, int]
 
 STEP_UP_RATE: Rate = (5, 900)
 """What limits step-up attempts of a session where nothing else is said."""
-_IPV6_PREFIX = 64  # what one customer has at least: every address in it is theirs
+_PREFIXES = (32, 64)  # of IPv6 one customer has a /64 at least: every address in it is theirs
 _LONGEST_NAME = 1024
 
 
@@ -87,7 +86,7 @@ class LoginLimits:
     def _of_address(self, ip: str | None) -> list[Count]:
         if not self._addresses or not ip:
             return []
-        return [Count(self._addresses, _hidden(_network(ip)), clears=False)]
+        return [Count(self._addresses, _hidden(network(ip, *_PREFIXES)), clears=False)]
 
     def _names(self, credentials: Mapping[str, Any]) -> set[str]:
         """The accounts that credentials name, as keys: whichever of them ``authenticate`` looks at is among them."""
@@ -146,11 +145,6 @@ def _normal(value: object) -> str:
         return ""
     plain = unicodedata.normalize("NFKC", value.strip()[:_LONGEST_NAME]).casefold()
     return unicodedata.normalize("NFKC", plain).strip()
-
-
-def _network(ip: str) -> str:
-    normal = address(ip)
-    return str(ip_network(f"{normal}/{_IPV6_PREFIX}", strict=False)) if ":" in normal else normal
 
 
 def _hidden(name: str) -> str:
