@@ -148,6 +148,8 @@ class _Guarded:
             if method in (self._find(mounted) or ()):
                 if path.startswith("/sessions"):
                     operation["security"] = [{name: []} for name in self._schemes]
+                elif path == "/step-up":
+                    operation["security"] = [{}, *({name: []} for name in self._schemes)]
                 paths.setdefault(mounted, {})[method.lower()] = operation
 
     def _definitions(self, scopes: Mapping[str, str]) -> Json:

@@ -15,6 +15,8 @@ from ..errors import (
     RefreshExpired,
     RefreshInvalid,
     RefreshMissing,
+    SessionLimit,
+    StepUpRequired,
     StoreUnavailable,
     TokenExpired,
     TokenInvalid,
@@ -34,6 +36,7 @@ from .schemas import (
     REFRESH,
     REFRESH_FORM,
     SESSIONS,
+    STEP_UP_FORM,
     TEXT,
     TOKENS,
 )
@@ -74,10 +77,11 @@ def _with_tokens(credentials: Json) -> Operations:
             "Log in",
             "login",
             {"200": _tokens("Logged in: a new session.", {_JSON: ref(TOKENS)})},
-            errors=(*_BODY_ERRORS, InvalidCredentials),
+            errors=(*_BODY_ERRORS, InvalidCredentials, SessionLimit, RateLimited),
             body={_JSON: credentials, _FORM: credentials},
             parameters=[_TRANSPORT],
         ),
+        ("/step-up", "POST"): _step_up(credentials),
         ("/refresh", "POST"): _refresh(),
         ("/logout", "POST"): _operation(
             "Log out",
@@ -96,7 +100,7 @@ def _refresh() -> Json:
         "Refresh",
         "refresh",
         {"200": _tokens("The way the old one came.", {_JSON: {"anyOf": [ref(TOKENS), ref(FORM_TOKENS)]}})},
-        errors=(*_BODY_ERRORS, *_REFRESH_ERRORS),
+        errors=(*_BODY_ERRORS, *_REFRESH_ERRORS, StepUpRequired),
         body={_JSON: REFRESH, _FORM: REFRESH_FORM},
     )
     for status in ("400", "429", "503"):
@@ -104,6 +108,17 @@ def _refresh() -> Json:
         response["description"] += "\n\nTo a form: RFC 6749, 5.2"
         response["content"] |= _content({_JSON: ref(FORM_ERROR)})
     return operation
+
+
+def _step_up(credentials: Json) -> Json:
+    """The session is named by any of three: the access token, the cookie, or a member beside the credentials."""
+    return _operation(
+        "Step up",
+        "step_up",
+        {"200": _tokens("Proven. Without a refresh token: an access token only.", {_JSON: ref(TOKENS)})},
+        errors=(*_BODY_ERRORS, *_REFRESH_ERRORS, *TOKEN_ERRORS, InvalidCredentials),
+        body={_JSON: {"allOf": [credentials, REFRESH]}, _FORM: {"allOf": [credentials, STEP_UP_FORM]}},
+    )
 
 
 def _of_sessions() -> Operations:
@@ -158,5 +173,5 @@ def _operation(
     if parameters:
         operation["parameters"] = parameters
     if body:
-        operation["requestBody"] = {"content": _content(body), "required": name == "login"}
+        operation["requestBody"] = {"content": _content(body), "required": name in ("login", "step_up")}
     return operation | {"responses": answers | problems(errors), "security": []}

@@ -46,6 +46,10 @@ REFRESH_FORM: Json = {
     "properties": {"grant_type": {"const": "refresh_token"}, "refresh_token": {**TEXT, "minLength": 1}},
     **_ONCE,
 }
+STEP_UP_FORM: Json = {
+    "type": "object",
+    "properties": {"refresh_token": {**TEXT, "description": "Only without the cookie and without an access token."}},
+}
 LOGOUT: Json = {
     "type": "object",
     "properties": {

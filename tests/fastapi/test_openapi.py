@@ -31,6 +31,7 @@ ROUTES = {
     ("/auth/login", "post"),
     ("/auth/refresh", "post"),
     ("/auth/logout", "post"),
+    ("/auth/step-up", "post"),
     ("/auth/sessions", "get"),
     ("/auth/sessions", "delete"),
     ("/auth/sessions/{session_id}", "delete"),
@@ -89,7 +90,7 @@ def test_every_mounted_route_is_in_it_and_no_other():
 @pytest.mark.parametrize(
     ("without", "left"),
     [
-        ({"authenticate": None}, ROUTES - {("/auth/login", "post")}),
+        ({"authenticate": None}, ROUTES - {("/auth/login", "post"), ("/auth/step-up", "post")}),
         ({"authenticate": None, "issuer": None, "verifier": Verifier(SECRET)}, {("/auth/jwks.json", "get")}),
     ],
 )
@@ -129,6 +130,7 @@ def test_a_token_is_needed_where_the_middleware_needs_one():
     assert found["/notes", "get"]["security"] == [{"AccessToken": ["read"]}, {"Login": ["read"]}]
     assert found["/auth/sessions", "get"]["security"] == [PASTE, LOGIN]
     assert found["/auth/refresh", "post"]["security"] == []
+    assert found["/auth/step-up", "post"]["security"] == [{}, PASTE, LOGIN]
 
 
 def test_without_required_a_token_is_needed_where_a_dependency_needs_one():
@@ -260,6 +262,35 @@ def test_the_password_flow_is_there_only_for_a_name_and_a_password(credentials, 
         "application/x-www-form-urlencoded": {"$ref": f"#/components/schemas/{name}"},
     }
     assert schema["components"]["schemas"][name]["title"] == name
+
+
+def test_a_step_up_takes_credentials_and_maybe_a_token():
+    app = handlers(guarded())
+    document(app, credentials=Strict)
+    found = operations(app.openapi())["/auth/step-up", "post"]
+    assert found["requestBody"]["required"] is True
+    content = found["requestBody"]["content"]
+    assert content.keys() == {"application/json", "application/x-www-form-urlencoded"}
+    for said in content.values():
+        login, token = said["schema"]["allOf"]
+        assert login == {"$ref": "#/components/schemas/Strict"}
+        assert token["properties"].keys() == {"refresh_token"}
+    refused = {status: answer["description"] for status, answer in found["responses"].items()}
+    for status, code in {
+        "400": "invalid_request", "401": "invalid_credentials", "403": "cross_origin", "413": "payload_too_large",
+        "415": "unsupported_media_type", "429": "rate_limited", "503": "store_unavailable",
+    }.items():  # fmt: skip
+        assert f"`{code}`" in refused[status]
+    for code in ("refresh_missing", "refresh_invalid", "refresh_expired", "device_mismatch", "token_expired"):
+        assert f"`{code}`" in refused["401"]
+
+
+def test_a_refresh_may_ask_for_a_step_up_and_a_login_be_one_too_many():
+    found = operations(documented().openapi())
+    assert "`step_up_required`" in found["/auth/refresh", "post"]["responses"]["401"]["description"]
+    said = found["/auth/login", "post"]["responses"]
+    assert "`session_limit`" in said["403"]["description"]
+    assert "`rate_limited`" in said["429"]["description"]
 
 
 # How it lives beside what apps do to their schema
