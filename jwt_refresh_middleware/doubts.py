@@ -11,6 +11,7 @@ from .errors import RefreshInvalid, SessionLimit, StepUpRequired
 from .places import Locator
 from .sessions import Device, Session
 from .stores.base import Advance
+from .telemetry import judged
 from .watching import MOST_COMPARED, Finding, findings, has_moved, too_many, worst
 
 
@@ -61,6 +62,7 @@ class Doubts:
         if gravest is None or gravest.action == "event":
             return True
         if gravest.action == "revoke":
+            judged("ended_by_rule")
             await self._backing.end(row.id, gravest.rule, row.subject)
             raise RefreshInvalid(session_over=True)
         self._teller.about(events.StepUpDemanded, row, device, now, reason=gravest.rule)

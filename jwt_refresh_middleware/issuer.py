@@ -23,6 +23,7 @@ from .refresh import RefreshToken
 from .rotation import LoadIdentity, Rotation
 from .sessions import NO_STANDING, Device, Identity, Session, Standing, TokenPair, is_clean
 from .stores.base import SessionStore
+from .telemetry import work
 from .values import seconds
 from .verifier import Verifier
 
@@ -208,13 +209,14 @@ class Issuer:
             standing=NO_STANDING if subject.acr is None else Standing(acr=subject.acr),
         )
         pair = self._pairs.write(session, token, now)
-        store = await self.backing.ready()
-        try:
-            await self.backing.ask(store.add(session))
-            stands = await self._doubts.at_login(session, device, now)
-        except BaseException:  # whether it was kept is not known; nobody has its tokens, and it must not count
-            self.backing.abandon(session.id)
-            raise
+        with work("login"):
+            store = await self.backing.ready()
+            try:
+                await self.backing.ask(store.add(session))
+                stands = await self._doubts.at_login(session, device, now)
+            except BaseException:  # whether it was kept is not known; nobody has its tokens, and it must not count
+                self.backing.abandon(session.id)
+                raise
         self._events.about(events.SessionStarted, session, device, now)
         return pair if stands is session else replace(pair, session=stands)
 
@@ -229,7 +231,8 @@ class Issuer:
             RateLimited: too many refreshes of this session.
             StoreUnavailable: nothing was lost; try again.
         """
-        return await self._rotation.refresh(refresh_token, device or Device())
+        with work("refresh"):
+            return await self._rotation.refresh(refresh_token, device or Device())
 
     async def step_up(
         self, refresh_token: str, *, device: Device | None = None, amr: Sequence[str] = (), acr: str | None = None
@@ -249,7 +252,8 @@ class Issuer:
             AuthError: as in :meth:`refresh`, but for StepUpRequired.
         """
         proof, device = Proof.checked(self.clock(), amr, acr), device or Device()
-        pair = await self._rotation.refresh(refresh_token, device, proof)
+        with work("step_up"):
+            pair = await self._rotation.refresh(refresh_token, device, proof)
         self._proofs.tell(pair.session, device, proof)
         return pair
 

@@ -24,6 +24,7 @@ from .refresh import RefreshToken
 from .rounds import log
 from .sessions import Change, Device, Identity, Session, Standing, TokenPair, Verdict, judge
 from .stores.base import Advance
+from .telemetry import judged
 from .values import quick
 from .watching import has_moved, moved_places
 
@@ -100,6 +101,7 @@ class Rotation:
         for _ in range(_ATTEMPTS):
             verdict = self._judge(row, token, device, now, proof)
             if row is None or verdict not in _GRANTED:
+                judged(verdict.name.lower())
                 raise await self._refused(verdict, row, token, device, now)
             if self._load_identity is not None and identity is None:
                 identity = await self._identity(row, token, now)
@@ -179,6 +181,7 @@ class Rotation:
         before: Session | None = None,
     ) -> TokenPair:
         """The pair of the row's generation, which is the successor of the token that came."""
+        judged(verdict.name.lower())
         self._rate.count(row.id, now, rotation=verdict in _ROTATIONS)
         if before is not None:
             if before.device != row.device and before.binding != row.binding:
@@ -233,6 +236,7 @@ class Rotation:
             log.exception("load_identity failed")
             raise StoreUnavailable from error
         if identity is None:
+            judged("no_identity")
             raise RefreshInvalid
         return identity
 

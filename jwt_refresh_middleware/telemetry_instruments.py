@@ -15,6 +15,9 @@ from .telemetry_table import (
     EVENT,
     EVENTS,
     LAG,
+    LIMIT,
+    LIMITED,
+    LIMITS,
     LOGINS,
     LOOKUPS,
     OPERATION,
@@ -34,14 +37,8 @@ NAME = "jwt_refresh_middleware"
 """Of the instrumentation scope."""
 _EVERYDAY = (events.Rotated, events.Repeated, events.LateRepeated)
 """They are made only if somebody listens, and every refresh is counted as such."""
-_VERDICTS = {
-    "refresh_invalid": "forged",
-    "refresh_expired": "expired",
-    "device_mismatch": "mismatch",
-    "step_up_required": "step_up",
-}
-"""What a refresh comes to that failed before there was a verdict, by the code of the error."""
-_LIMITED = {"account": "logins", "address": "logins", "step_up": "step_ups"}
+_VERDICTS = {"refresh_invalid": "forged", "step_up_required": "step_up"}
+"""What a refresh came to where the verdict does not say it, by the code of the error; for any other it is the code."""
 
 
 def is_set_up() -> bool:
@@ -117,6 +114,7 @@ class Instruments:
         self._logins = counter(LOGINS)
         self._step_ups = counter(STEP_UPS)
         self._refusals = counter(REFUSALS)
+        self._limits = counter(LIMITS)
         self._ended = counter(ENDED)
         self._events = counter(EVENTS)
         self._store = histogram(STORE)
@@ -152,12 +150,12 @@ class Instruments:
                 self._step_ups.add(1, {OUTCOME: "required"})
             case events.StepUpPassed():
                 self._step_ups.add(1, {OUTCOME: "passed"})
-            case events.LoginFailed():
+            case events.LoginFailed(session_id=None):
                 self._logins.add(1, {OUTCOME: "failed"})
-            case events.RateLimitReached(what="account" | "address"):
-                self._logins.add(1, {OUTCOME: "rate_limited"})
-            case events.RateLimitReached(what="step_up"):
-                self._step_ups.add(1, {OUTCOME: "rate_limited"})
+            case events.LoginFailed():
+                self._step_ups.add(1, {OUTCOME: "failed"})
+            case events.RateLimitReached(what=what):
+                self._limits.add(1, {LIMIT: what if what in LIMITED else "other"})
 
     def begin(self, name: str) -> Span:
         """Begin the span of something that the issuer does."""

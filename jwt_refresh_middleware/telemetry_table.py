@@ -11,6 +11,7 @@ OUTCOME = "jwt_refresh.outcome"
 CODE = "jwt_refresh.code"
 EVENT = "jwt_refresh.event"
 REASON = "jwt_refresh.reason"
+LIMIT = "jwt_refresh.limit"
 OPERATION = "jwt_refresh.operation"
 STATUS = "http.response.status_code"
 ERROR_TYPE = "error.type"
@@ -60,7 +61,7 @@ STEP_UPS = Metric(
     name="jwt_refresh.step_ups",
     kind="counter",
     unit="{step_up}",
-    description="Step-ups: how often one was required, and passed",
+    description="Step-ups that were required, passed and failed",
     attributes=(OUTCOME,),
 )
 REFUSALS = Metric(
@@ -69,6 +70,13 @@ REFUSALS = Metric(
     unit="{response}",
     description="Requests that were answered with an error, by its code and status",
     attributes=(CODE, STATUS),
+)
+LIMITS = Metric(
+    name="jwt_refresh.rate_limits",
+    kind="counter",
+    unit="{attempt}",
+    description="Attempts that a limit refused, by the limit; an attempt can count for several",
+    attributes=(LIMIT,),
 )
 ENDED = Metric(
     name="jwt_refresh.sessions.ended",
@@ -128,6 +136,9 @@ REASONS = frozenset(
 )
 """Why sessions end where this package ends them. An app's own reasons may be any text: they are ``other``."""
 
-METRICS = (REFRESHES, LOGINS, STEP_UPS, REFUSALS, ENDED, EVENTS, STORE, DELAY, LAG, LOOKUPS)
+LIMITED = frozenset({"account", "address", "refresh", "step_up"})
+"""What this package limits, in the same way."""
+
+METRICS = (REFRESHES, LOGINS, STEP_UPS, REFUSALS, LIMITS, ENDED, EVENTS, STORE, DELAY, LAG, LOOKUPS)
 SPANS = ("jwt_refresh.login", "jwt_refresh.refresh", "jwt_refresh.step_up", "jwt_refresh.store.*")
 """The last stands for one for each operation of a store."""
