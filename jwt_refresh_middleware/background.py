@@ -12,7 +12,6 @@ from .events import Event
 from .rounds import log
 from .sessions import Device, Session
 from .telemetry import told
-from .telemetry import told
 
 _MOST_WAITING = 10_000
 _LAST_WORDS = 5.0
@@ -55,7 +54,6 @@ class EventTeller:
             _write_line(level, event)
         if self._audit is not None:
             self._audit.add(event)
-        told(event)
         told(event)
         if self._callback is None:
             return
