@@ -14,8 +14,6 @@ from redis.backoff import NoBackoff
 
 _CONNECTIONS = 16
 _PREFIX = "jrm-limits"
-_REFUSED_STILL = 0.001
-"""Seconds: the library refuses an attempt at the very end of the window too."""
 
 
 class SharedStorage:
@@ -91,4 +89,4 @@ class SharedWindow:
         """See :class:`Window`."""
         async with asyncio.timeout(self._storage.timeout):
             stats = await self._limiter().get_window_stats(self._item, key)
-        return max(0, stats.reset_time - time.time()) + _REFUSED_STILL if stats.remaining <= 0 else 0
+        return max(0, stats.reset_time - time.time()) if stats.remaining <= 0 else 0
