@@ -125,12 +125,19 @@ async def live_a_life(issuer: Issuer, clock: Clock, subject: str, *, attempts: i
     await _again(issuer.flush, attempts)
     assert await _again(lambda: issuer.session(first.session.id), attempts) is not None
     fourth = await refresh(third)
+    confirmed = await _again(lambda: issuer.confirm(first.session.id, amr=["otp"], device=device), attempts)
+    assert confirmed is not None, "a session that does not live"
+    clock.advance(60)
+    fifth = await _again(lambda: issuer.step_up(fourth.refresh_token, device=device, acr="gold"), attempts)
+    proven = await _again(lambda: issuer.session(first.session.id), attempts)
+    assert proven is not None, "a session that was lost"
+    assert (proven.auth_time, proven.authenticated_by, proven.acr) == (clock(), ("otp",), "gold"), "a proof was lost"
     other = await _again(lambda: issuer.login(subject, device=device), attempts)
     assert other.session.id in {one.id for one in await _again(lambda: issuer.sessions(subject), attempts)}
-    await _again(lambda: issuer.logout(fourth.refresh_token), attempts)
+    await _again(lambda: issuer.logout(fifth.refresh_token), attempts)
     await _again(lambda: issuer.logout_all(subject), attempts)
     assert await _again(lambda: issuer.sessions(subject), attempts) == []
-    for pair in (fourth, other):
+    for pair in (fifth, other):
         try:
             await refresh(pair)
             raise AssertionError("an end that was lost")
