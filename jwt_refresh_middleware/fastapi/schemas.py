@@ -49,6 +49,7 @@ REFRESH_FORM: Json = {
 STEP_UP_FORM: Json = {
     "type": "object",
     "properties": {"refresh_token": {**TEXT, "description": "Only without the cookie and without an access token."}},
+    **_ONCE,
 }
 LOGOUT: Json = {
     "type": "object",
