@@ -262,6 +262,7 @@ async def test_logins_by_outcome(seen: Measured, clock: Clock) -> None:
     play = Play(clock, device_policy=policy, store_timeout=timedelta(milliseconds=20))
     for _ in range(2):
         await play.begin()
+        clock.advance(1)
     with pytest.raises(AuthError, match="session_limit"):
         await play.begin()
     play.issuer.login_failed(FIREFOX)
