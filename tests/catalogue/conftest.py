@@ -1,8 +1,8 @@
 """The service under attack, already open, so that every further operation of its store is an attacker's doing.
 
 The attack catalogue, one module per group, one test per case, its number in the name. Each module says what it leaves
-out. Left out as a whole is group I: device binding is tested with the device policy; DPoP, DBSC and step-up do not
-exist yet. The modules are written for HS256; ``test_other_algorithms.py`` runs the cases of access tokens again.
+out. Of group I only step-up is here: device binding is tested with the device policy; DPoP and DBSC do not exist yet.
+The modules are written for HS256; ``test_other_algorithms.py`` runs the cases of access tokens again.
 """
 
 from collections.abc import AsyncIterator, Iterator

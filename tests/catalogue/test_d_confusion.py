@@ -1,6 +1,6 @@
 """Group D: one kind of token taken for another.
 
-Left out: D06 (there is no token from before a second factor: a session begins after it).
+D06, the token from before a second factor, is with the step-up in group I.
 """
 
 import hashlib
