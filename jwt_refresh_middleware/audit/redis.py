@@ -99,9 +99,11 @@ class RedisAudit:
         self.client = self._connect(client) if isinstance(client, str) else client
 
     def _connect(self, url: str) -> Redis:
-        never = Retry(NoBackoff(), 0)  # whoever writes tries again
+        once = Retry(
+            NoBackoff(), 1
+        )  # of what is done here, all may be done twice; so a restart of the server is no news
         patience: dict[str, Any] = {"socket_timeout": self._timeout, "socket_connect_timeout": self._timeout}
-        pool = BlockingConnectionPool.from_url(url, retry=never, max_connections=_CONNECTIONS, timeout=None, **patience)
+        pool = BlockingConnectionPool.from_url(url, retry=once, max_connections=_CONNECTIONS, timeout=None, **patience)
         return Redis.from_pool(pool)
 
     def __repr__(self) -> str:

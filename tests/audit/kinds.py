@@ -1,7 +1,7 @@
 """Every kind of audit log by its name."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,24 +36,22 @@ def url_of(kind: str, servers: Servers) -> str:
 @asynccontextmanager
 async def a_log(kind: str, url: str, namespace: str, **options: Any) -> AsyncIterator[AuditLog]:
     """A log of ``kind`` at ``url``, empty unless something has used the ``namespace`` before, closed afterwards."""
-    if kind == "memory":
-        yield MemoryAudit(**options)
-    elif kind == "sqlite":
-        log = SQLiteAudit(Path(url, f"{namespace}.db"), **options)
+    async with AsyncExitStack() as stack:
+        log: AuditLog
+        if kind == "memory":
+            log = MemoryAudit(**options)
+        elif kind == "sqlite":
+            log = SQLiteAudit(Path(url, f"{namespace}.db"), **options)
+        elif kind == "redis":
+            log = RedisAudit(url, prefix=f"{namespace}:", **options)
+        elif kind == "redis-cluster":
+            client = RedisCluster.from_url(url)
+            stack.push_async_callback(client.aclose)
+            log = RedisAudit(client, prefix=f"{namespace}:", **options)
+        else:
+            engine = create_async_engine(url)
+            stack.push_async_callback(engine.dispose)
+            log = SQLAlchemyAudit(engine, table_name=f"audit_{namespace}", **options)
+            await log.create_all()
+        stack.push_async_callback(log.close)
         yield log
-        await log.close()
-    elif kind == "redis":
-        over_redis = RedisAudit(url, prefix=f"{namespace}:", **options)
-        yield over_redis
-        await over_redis.close()
-    elif kind == "redis-cluster":
-        client = RedisCluster.from_url(url)
-        yield RedisAudit(client, prefix=f"{namespace}:", **options)
-        await client.aclose()
-    else:
-        engine = create_async_engine(url)
-        in_table = SQLAlchemyAudit(engine, table_name=f"audit_{namespace}", **options)
-        await in_table.create_all()
-        yield in_table
-        await in_table.close()
-        await engine.dispose()
