@@ -152,10 +152,11 @@ def look_ups(
         return found
 
     def check(credentials: bytes) -> V:
-        again = remembered.get(credentials)
+        nonlocal found
+        again, counted, found = remembered.get(credentials), found, None
         if again is None:
             instruments.misses += 1
-        elif again is not found:  # otherwise it is counted already
+        elif again is not counted:
             instruments.hits += 1
         return known(credentials)
 
