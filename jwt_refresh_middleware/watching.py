@@ -70,8 +70,6 @@ def too_many(policy: DevicePolicy, limit: int, session: Session, listed: Sequenc
         session: the new one.
         listed: live sessions of its subject, oldest first, it among them.
     """
-    if len(listed) <= limit:
-        return []
     if policy.on_session_limit == "end_oldest":
         return [one.id for one in listed[:-limit]]
     surplus = listed[limit:]

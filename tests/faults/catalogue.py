@@ -2,6 +2,7 @@
 
 from . import (
     of_decisions,
+    of_devices,
     of_gateways,
     of_keys,
     of_processes,
@@ -18,6 +19,7 @@ _MODULES = (
     of_rotation,
     of_processes,
     of_tokens,
+    of_devices,
     of_keys,
     of_stores,
     of_redis,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from jwt_refresh_middleware import Device, DevicePolicy, Issuer, SessionStore
+from jwt_refresh_middleware import Device, DevicePolicy, Issuer, Session, SessionStore
+from jwt_refresh_middleware.doubts import in_place
 from jwt_refresh_middleware.errors import SessionLimit, StoreUnavailable
 from jwt_refresh_middleware.events import ConcurrentNetworks, Revoked, SessionLimitReached, StepUpDemanded
 from jwt_refresh_middleware.places import Location
@@ -105,6 +106,7 @@ async def test_a_login_elsewhere_is_marked_while_another_session_is_in_use(
     names = await listener.names()
     assert names.count("concurrent_networks") == 1
     assert names.count("session_started") == 5
+    assert names.count("step_up_required") == 2  # when it was marked, and when it was refused
     await issuer.aclose()
 
 
@@ -190,6 +192,15 @@ async def test_the_oldest_makes_room(store: SessionStore, clock: Clock, listener
     await issuer.aclose()
 
 
+async def test_what_makes_room_is_nowhere_any_more(store: SessionStore, clock: Clock, listener: Listener) -> None:
+    issuer = watching(store, clock, listener, session_limit=1, concurrent_networks="event")
+    await issuer.login("ann", device=HOME)
+    clock.advance(1)
+    await issuer.login("ann", device=AWAY)
+    assert "concurrent_networks" not in await listener.names()
+    await issuer.aclose()
+
+
 async def test_or_the_new_one_is_refused(store: SessionStore, clock: Clock, listener: Listener) -> None:
     issuer = watching(store, clock, listener, session_limit=2, on_session_limit="refuse_new")
     pairs = []
@@ -236,6 +247,30 @@ async def test_a_login_that_failed_does_not_count(clock: Clock) -> None:
         assert await memory.sessions("ann", now=clock.now) == []
         await failing.aclose()
     await issuer.login("ann", device=HOME)
+    await issuer.aclose()
+
+
+class Overtaken(MemoryStore):
+    """The owner refreshes while somebody else's refresh is being looked at."""
+
+    async def sessions(self, subject: str, *, now: float, most: int | None = None) -> list[Session]:
+        listed = await super().sessions(subject, now=now, most=most)
+        for row in listed:
+            if row.generation == 0 and row.created_at < now:
+                await self.advance(in_place(row, to=1, now=now))
+        return listed
+
+
+async def test_somebody_faster_is_noticed(clock: Clock, listener: Listener) -> None:
+    store = Overtaken()
+    issuer = watching(store, clock, listener, concurrent_networks="step_up")
+    pair = await issuer.login("ann", device=HOME)
+    clock.advance(5)
+    assert await outcome(issuer, pair.refresh_token, AWAY) == "step_up_required"
+    row = await store.get(pair.session.id)
+    assert row is not None
+    assert (row.generation, row.step_up) == (1, "concurrent_networks")
+    assert (await listener.names()).count("concurrent_networks") == 1
     await issuer.aclose()
 
 

@@ -97,7 +97,7 @@ UPDATED = Device(ip="203.0.113.7", user_agent=NEW_FIREFOX)
 OTHER = Device(ip="203.0.113.7", user_agent=CHROME)
 NAMELESS = Device(ip="203.0.113.7")
 NOWHERE = Device(user_agent=OLD_FIREFOX)
-SAME, ALLOWED, REFUSED, STOLEN = Change.SAME, Change.ALLOWED, Change.REFUSED, Change.STOLEN
+SAME, ALLOWED, DOUBTED, REFUSED, STOLEN = Change
 
 _ROAMING, _STRICT, _OFF = DevicePolicy.roaming(), DevicePolicy.strict(), DevicePolicy.off()
 _REVOKING = DevicePolicy(ip="exact", on_ip_change="revoke", user_agent="exact", on_user_agent_change="revoke")
@@ -113,8 +113,24 @@ _REVOKING = DevicePolicy(ip="exact", on_ip_change="revoke", user_agent="exact", 
         (DevicePolicy(user_agent="exact"), SAME, SAME, ALLOWED, REFUSED, REFUSED, REFUSED, ALLOWED),
         (DevicePolicy(on_user_agent_change="allow"), SAME, SAME, ALLOWED, SAME, ALLOWED, ALLOWED, ALLOWED),
         (_REVOKING, SAME, STOLEN, STOLEN, STOLEN, STOLEN, STOLEN, STOLEN),
+        (DevicePolicy(on_ip_change="step_up"), SAME, SAME, DOUBTED, SAME, REFUSED, REFUSED, DOUBTED),
+        (DevicePolicy(on_user_agent_change="step_up"), SAME, SAME, ALLOWED, SAME, DOUBTED, DOUBTED, ALLOWED),
+        (DevicePolicy(on_ip_change="refuse", ipv4_prefix=1), SAME, SAME, SAME, SAME, REFUSED, REFUSED, REFUSED),
+        (DevicePolicy(on_ip_change="refuse", ipv4_prefix=32), SAME, REFUSED, REFUSED, SAME, REFUSED, REFUSED, REFUSED),
     ],
-    ids=["roaming", "strict", "off", "refuse-ip", "exact-agent", "allow-agent", "revoke"],
+    ids=[
+        "roaming",
+        "strict",
+        "off",
+        "refuse-ip",
+        "exact-agent",
+        "allow-agent",
+        "revoke",
+        "step-up-ip",
+        "step-up-agent",
+        "wide",
+        "narrow",
+    ],
 )
 def test_policies_by_table(policy: DevicePolicy, home: Change, neighbour: Change, away: Change, updated: Change,
                            other: Change, nameless: Change, nowhere: Change) -> None:  # fmt: skip
@@ -138,7 +154,13 @@ def test_the_worse_of_agent_and_address_counts() -> None:
     assert _ROAMING.compare(HOME, thief) is REFUSED
 
 
-@pytest.mark.parametrize("policy", [_ROAMING, _STRICT, _OFF, _REVOKING, DevicePolicy(user_agent="exact")])
+@pytest.mark.parametrize(
+    "policy",
+    [
+        _ROAMING, _STRICT, _OFF, _REVOKING, DevicePolicy(user_agent="exact"),
+        DevicePolicy(ip="off", concurrent_networks="step_up"), DevicePolicy(ipv4_prefix=32, on_ip_change="step_up"),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("bound", [HOME, AWAY, OTHER, NAMELESS])
 @pytest.mark.parametrize("seen", [HOME, NEIGHBOUR, AWAY, UPDATED, OTHER, NAMELESS])
 def test_the_shortcut_never_lets_through_what_the_policy_would_not(
@@ -150,19 +172,37 @@ def test_the_shortcut_never_lets_through_what_the_policy_would_not(
     assert policy.binding(bound) in policy.bindings(bound)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"ip": "net"}, {"ip": None}, {"user_agent": "subnet"}, {"on_ip_change": "deny"}, {"on_user_agent_change": ""},
-        {"refresh_rate": (0, 10)}, {"refresh_rate": (1, 0)}, {"refresh_rate": (1, -1)},
-    ],
-)  # fmt: skip
-def test_unknown_values_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError):
-        DevicePolicy(**wrong)  # type: ignore[arg-type]
-
-
 def test_user_agents_are_kept_to_255_characters() -> None:
     long = Device(user_agent="x" * 10_000)
     assert long.user_agent == "x" * 255
     assert DevicePolicy(user_agent="exact").compare(long, Device(user_agent="x" * 9_999)) is SAME
+
+
+@pytest.mark.parametrize(
+    ("policy", "watches"),
+    [
+        (DevicePolicy(), False),
+        (DevicePolicy(concurrent_networks="event"), True),
+        (DevicePolicy(impossible_travel="event"), True),
+        (DevicePolicy(session_limit=3), False),
+    ],
+)
+def test_what_looks_at_places(policy: DevicePolicy, watches: bool) -> None:
+    assert policy.watches_places is watches
+
+
+def test_a_session_is_bound_to_its_network_where_only_the_rules_look_at_it() -> None:
+    off, watched = DevicePolicy(ip="off"), DevicePolicy(ip="off", concurrent_networks="event")
+    assert off.binding(HOME) in off.bindings(AWAY)
+    assert watched.binding(HOME) in watched.bindings(NEIGHBOUR)
+    assert watched.binding(HOME) not in watched.bindings(AWAY)
+    assert watched.compare(HOME, AWAY) is SAME
+    exact = DevicePolicy(ip="exact", concurrent_networks="event")
+    assert exact.binding(HOME) not in exact.bindings(NEIGHBOUR)
+
+
+def test_networks_as_the_rules_see_them() -> None:
+    policy = DevicePolicy(ipv4_prefix=16, ipv6_prefix=48)
+    assert policy.network("::ffff:203.0.113.7") == "203.0.0.0/16"
+    assert policy.network("2001:DB8:1:2::3%eth0") == "2001:db8:1::/48"
+    assert (policy.network(None), policy.network("testclient")) == ("", "testclient")

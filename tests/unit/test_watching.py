@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from jwt_refresh_middleware import Device, DevicePolicy, Session
 from jwt_refresh_middleware.events import ConcurrentNetworks, ImpossibleTravel
-from jwt_refresh_middleware.places import Location
+from jwt_refresh_middleware.places import Location, distance
 from jwt_refresh_middleware.sessions import Place, Standing
 from jwt_refresh_middleware.watching import Finding, findings, has_moved, moved_places, too_many, worst
 from tests.rotation.support import QUICK
@@ -232,3 +232,15 @@ def test_who_goes_beyond_the_limit(limit: int, rule: str, new: str, listed: dict
     rows = [began(name, at) for name, at in listed.items()]
     policy = DevicePolicy(session_limit=limit, on_session_limit=rule)  # type: ignore[arg-type]
     assert too_many(policy, limit, next(row for row in rows if row.id == new), rows) == ended
+
+
+def test_exactly_as_far_and_exactly_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    atlas, hours = Atlas(), 0.5
+    far = distance(atlas.PLACES[HOME], atlas.PLACES[AWAY])
+    it, here = session(HOME, hours * HOUR), Device(ip=AWAY)
+    assert findings(replace(TRAVEL, max_speed=far / hours), atlas, it, [], here, NOW) == []
+    assert len(findings(replace(TRAVEL, max_speed=far / hours - 0.001), atlas, it, [], here, NOW)) == 1
+    monkeypatch.setattr("jwt_refresh_middleware.watching.LEAST_KILOMETERS", far)
+    assert len(findings(TRAVEL, atlas, it, [], here, NOW)) == 1
+    monkeypatch.setattr("jwt_refresh_middleware.watching.LEAST_KILOMETERS", far + 0.001)
+    assert findings(TRAVEL, atlas, it, [], here, NOW) == []
