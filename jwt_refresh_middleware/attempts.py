@@ -5,11 +5,11 @@ failure. So attempts that come at once cannot all get past a limit that none of 
 """
 
 import math
-from collections import Counter, deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-_MOST_KEYS = 50_000  # about 20 MB of them
+_MOST_KEYS = 50_000  # some 25 MB of them
 
 
 class Window(Protocol):
@@ -44,7 +44,7 @@ class MemoryWindow:
         self._most = most
         self._seconds = seconds
         self._clock = clock
-        self._entries: dict[str, deque[float]] = {}
+        self._entries: OrderedDict[str, list[float]] = OrderedDict()  # by their last use: a dict is slow at its head
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -52,14 +52,16 @@ class MemoryWindow:
     async def take(self, key: str) -> bool:
         """See :class:`Window`."""
         now = self._clock()
-        entries = self._entries.pop(key, None)
+        entries = self._entries.get(key)
         if entries is None:
-            entries = deque(maxlen=self._most)
             self._forget(now)
-        self._entries[key] = entries  # at the end: the order is that of the last use
+            entries = self._entries[key] = []
+        else:
+            self._entries.move_to_end(key)
         if self._left(entries, now) > 0:
             return False
         entries.append(now)
+        del entries[: -self._most]
         return True
 
     async def give_back(self, key: str) -> None:
@@ -84,10 +86,10 @@ class MemoryWindow:
         return max(0, entries[0] + self._seconds - now)
 
     def _forget(self, now: float) -> None:
-        """Make room for a key: those whose entries are all over, a few at a time, and the oldest if there are many."""
-        for key in [key for key, _ in zip(self._entries, range(3), strict=False)]:
-            entries = self._entries[key]
-            if len(self._entries) < _MOST_KEYS and entries and entries[-1] + self._seconds > now:
+        """Make room for a key: of those that were used longest ago, drop what is over, a few at a time."""
+        for _ in range(min(3, len(self._entries))):
+            key, entries = next(iter(self._entries.items()))
+            if len(self._entries) < _MOST_KEYS and entries[-1] + self._seconds > now:
                 return
             del self._entries[key]
 
