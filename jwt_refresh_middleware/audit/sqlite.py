@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
@@ -93,7 +94,11 @@ class SQLiteAudit:
     async def _open(self) -> None:
         opening = aiosqlite.Connection(self._connect, 64)
         opening._thread.daemon = True  # where nobody closes the log, the process can still exit
-        connection = await opening
+        try:
+            connection = await opening
+        except BaseException:
+            await asyncio.to_thread(opening._thread.join, self._busy_timeout)  # or it may answer a loop that is closed
+            raise
         group = GroupCommit(connection)
         try:
             await group.run(lambda database: _prepare(database, self.path, self._busy_timeout), Kind.READ)
