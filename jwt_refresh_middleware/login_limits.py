@@ -12,6 +12,7 @@ from typing import Any
 
 from .attempts import Count, Limit, MemoryWindow, Window
 from .devices import network
+from .rounds import log
 
 Rate = tuple[int, int]
 
@@ -62,6 +63,7 @@ class LoginLimits:
         for name, rate in (("per_account", per_account), ("per_address", per_address)):
             _check(name, rate)
         self._account = account
+        self._unsaid = True
         window, self._close = _windows(storage, timeout, clock)
         self._accounts = Limit("account", window("account", *per_account)) if per_account else None
         self._addresses = Limit("address", window("address", *per_address)) if per_address else None
@@ -94,6 +96,9 @@ class LoginLimits:
             values = [self._account(credentials)]
         else:
             values = [credentials.get(name) for name in self._account]
+            if self._unsaid and not any(values):
+                self._unsaid = False
+                log.warning("a login had none of the fields %s: only its address is limited", ", ".join(self._account))
         return {_hidden(_normal(value)) for value in values if value not in (None, "")}
 
 

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from starlette.types import Scope
 
 from ..devices import address
+from ..rounds import log
 
 _MOST_HOPS = 32
 _MOST_BYTES = 2048
@@ -25,11 +26,14 @@ class ClientAddresses:
         if isinstance(trusted_proxies, str):
             raise TypeError('trusted_proxies is a list: ["10.0.0.0/8"]')
         self._trusted = [_network(text) for text in trusted_proxies]
+        self._unsaid = not self._trusted
 
     def of(self, scope: Scope) -> str | None:
         """The address of the client; None if the peer has none (a Unix socket), which is not trusted then."""
         client = scope.get("client")
         peer: str | None = (client[0] or None) if client else None
+        if self._unsaid and peer:
+            self._look(scope, address(peer))
         if not self._trusted or not peer or not self._is_trusted(address(peer)):
             return peer
         return self._forwarded(scope, address(peer))
@@ -45,6 +49,13 @@ class ClientAddresses:
                 break
         return nearest
 
+    def _look(self, scope: Scope, peer: str) -> None:
+        """Warn, once, of what looks like a proxy that nobody has named; a server that has read the header is in it."""
+        hops = [_address(entry) for entry in _hops(scope)]
+        if any(hops) and peer not in hops and _is_private(peer):
+            self._unsaid = False
+            log.warning("%s sends X-Forwarded-For and is none of trusted_proxies: a proxy's clients are all one", peer)
+
     def _is_trusted(self, normal: str) -> bool:
         try:
             parsed = ip_address(normal)
@@ -56,6 +67,8 @@ class ClientAddresses:
 def _hops(scope: Scope) -> list[str]:
     """The entries of all ``X-Forwarded-For`` headers, the last first; no more than a chain of proxies can be long."""
     whole = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    if not whole:
+        return []
     entries = whole[-_MOST_BYTES:].decode("latin-1").split(",")
     if len(whole) > _MOST_BYTES:
         del entries[0]  # it may be the end of one
@@ -79,6 +92,13 @@ def _address(entry: str) -> str | None:
     except ValueError:
         return None
     return normal
+
+
+def _is_private(normal: str) -> bool:
+    try:
+        return ip_address(normal).is_private
+    except ValueError:
+        return False
 
 
 def _is_port(text: str) -> bool:

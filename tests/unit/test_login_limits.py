@@ -262,6 +262,19 @@ def test_without_a_name_only_the_address_counts(credentials: Any) -> None:
     assert [what for what, _, _ in counted(LoginLimits(), credentials, "1.2.3.4")] == ["address"]
 
 
+def test_fields_that_are_never_there_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    limits = LoginLimits()
+    assert counted(limits, {"username": "a"}) and not caplog.records
+    assert [counted(limits, {"phone": "123 secret"}) for _ in range(3)] == [[], [], []]
+    assert [record.message for record in caplog.records] == [
+        "a login had none of the fields username, email, login, name: only its address is limited"
+    ]
+    assert (
+        counted(LoginLimits(per_account=None), {"phone": "1"}) == counted(LoginLimits(account=lambda _: None), {}) == []
+    )
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize(
     "odd", [["victim"], {"name": "victim"}, 1.5, True, False, [], {}, [[["victim"]]], " \t", "\u200a", [float("nan")]]
 )

@@ -166,6 +166,43 @@ def test_a_mapped_network_is_one_of_ipv4() -> None:
     assert of("11.1.2.3", "1.2.3.4", trusted=("::ffff:10.0.0.0/104",)) == "11.1.2.3"
 
 
+def looks_like_a_proxy(caplog: pytest.LogCaptureFixture, *requests: tuple[str | None, str], trusted: Any = ()) -> int:
+    """How often it is said that a proxy is not trusted, after ``requests`` from peers with what they forward."""
+    caplog.clear()
+    addresses = ClientAddresses(trusted)
+    for peer, header in requests:
+        raw = [(b"host", b"testserver"), *([(b"x-forwarded-for", header.encode())] if header else [])]
+        assert addresses.of({"client": (peer, 1) if peer else None, "headers": raw}) == peer
+    return len([record for record in caplog.records if "trusted_proxies" in record.message])
+
+
+def test_a_proxy_that_was_forgotten_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    assert looks_like_a_proxy(caplog, *[(PROXY, "1.2.3.4")] * 3) == 1
+    assert looks_like_a_proxy(caplog, ("::1", "1.2.3.4, 10.0.0.2")) == 1
+    assert PROXY not in caplog.text and "::1 sends" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("peer", "header"),
+    [
+        ("203.0.114.7", "1.2.3.4"),
+        (PROXY, ""),
+        (PROXY, "unknown"),
+        (PROXY, f"1.2.3.4, {PROXY}"),
+        ("::ffff:10.0.0.1", "10.0.0.1:80"),
+        (None, "1.2.3.4"),
+        ("testclient", "1.2.3.4"),
+    ],
+)
+def test_what_may_be_in_order_is_not_told_of(caplog: pytest.LogCaptureFixture, peer: str | None, header: str) -> None:
+    """A stranger's header, and a server that has read the header itself."""
+    assert looks_like_a_proxy(caplog, (peer, header)) == 0
+
+
+def test_where_proxies_are_named_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    assert looks_like_a_proxy(caplog, ("192.168.0.1", "1.2.3.4"), trusted=["10.0.0.0/8"]) == 0
+
+
 FORWARDED = {"x-forwarded-for": "6.6.6.6, 198.51.100.9", "forwarded": "for=7.7.7.7", "x-real-ip": "8.8.8.8"}
 
 
