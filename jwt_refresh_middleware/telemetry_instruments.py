@@ -37,6 +37,12 @@ NAME = "jwt_refresh_middleware"
 """Of the instrumentation scope."""
 _EVERYDAY = (events.Rotated, events.Repeated, events.LateRepeated)
 """They are made only if somebody listens, and every refresh is counted as such."""
+_ALARMING = [
+    kind
+    for kind in vars(events).values()
+    if isinstance(kind, type) and issubclass(kind, events.Event) and kind.alarming
+]
+"""They begin at zero: of a counter that begins with its first event, Prometheus does not see that it has risen."""
 _VERDICTS = {"refresh_invalid": "forged", "step_up_required": "step_up"}
 """What a refresh came to where the verdict does not say it, by the code of the error; for any other it is the code."""
 
@@ -119,6 +125,8 @@ class Instruments:
         self._events = counter(EVENTS)
         self._store = histogram(STORE)
         self._delay = histogram(DELAY)
+        for kind in _ALARMING:
+            self._events.add(0, {EVENT: kind.name})
         meter.create_observable_gauge(LAG.name, [self._read_lag], LAG.unit, LAG.description)
         meter.create_observable_counter(LOOKUPS.name, [self._read_lookups], LOOKUPS.unit, LOOKUPS.description)
 

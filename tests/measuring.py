@@ -33,10 +33,14 @@ class Measured:
         return {metric.name: metric for scope in scopes for metric in scope.metrics}
 
     def read(self, name: str) -> Counted:
-        """The points of a metric by the values of their attributes, of one alone by itself; a histogram's as counts."""
+        """The points of a metric by the values of their attributes, of one alone by itself; a histogram's as counts.
+
+        What has been counted no time yet is left out.
+        """
         metric = self.metrics().get(f"jwt_refresh.{name}")
         points = metric.data.data_points if metric is not None else []
-        return {_key(point): getattr(point, "value", None) or getattr(point, "count", 0) for point in points}
+        read = {_key(point): getattr(point, "value", None) or getattr(point, "count", 0) for point in points}
+        return {key: number for key, number in read.items() if number or name == "feed.lag"}
 
     def sums(self, name: str) -> Counted:
         """The sums of a histogram."""

@@ -340,6 +340,23 @@ async def test_events_by_name_the_same_whoever_listens(
     await play.issuer.aclose()
 
 
+async def test_what_alarms_begins_at_zero(seen: Measured) -> None:
+    points = seen.metrics()["jwt_refresh.events"].data.data_points
+    begun = {(point.attributes or {})["jwt_refresh.event"]: cast("Any", point).value for point in points}
+    assert begun == dict.fromkeys(
+        [
+            "reuse_detected",
+            "generation_ahead",
+            "device_mismatch",
+            "concurrent_networks",
+            "impossible_travel",
+            "rate_limited",
+            "store_unavailable",
+        ],
+        0,
+    )
+
+
 # -- the store --
 
 
