@@ -13,7 +13,7 @@ from .background import EventTeller
 from .backing import Backing
 from .devices import DevicePolicy
 from .doubts import Doubts
-from .errors import RefreshInvalid
+from .errors import RefreshInvalid, SessionLimit
 from .feed import RevocationFeed
 from .keyring import KeyRing, key_ring
 from .pairs import PairWriter
@@ -214,6 +214,8 @@ class Issuer:
             try:
                 await self.backing.ask(store.add(session))
                 stands = await self._doubts.at_login(session, device, now)
+            except SessionLimit:  # it was kept, and has ended
+                raise
             except BaseException:  # whether it was kept is not known; nobody has its tokens, and it must not count
                 self.backing.abandon(session.id)
                 raise

@@ -162,7 +162,7 @@ FAULTS = (
     ),
     Fault(
         name="fresh-for-ever",
-        file="fastapi/guards.py",
+        file="web/demands.py",
         old="token.auth_time is None or clock() - token.auth_time > max_age",
         new="token.auth_time is None",
         tests=(GUARDS + "fresh_until_the_very_second",),

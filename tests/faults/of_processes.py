@@ -91,8 +91,8 @@ FAULTS = (
     Fault(
         name="acknowledgements-are-not-told",
         file="backing.py",
-        old="        await self.flush()\n        self._round_number += 1\n",
-        new="        self._round_number += 1\n",
+        old="        await self.flush()\n        await self._end_abandoned()\n",
+        new="        await self._end_abandoned()\n",
         tests=(LIFECYCLE + "acknowledgements_are_written_in_the_background[memory]",),
         hangs=True,
     ),

@@ -13,17 +13,16 @@ FAULTS = (
     Fault(
         name="a-grace-that-slides",
         file="rotation.py",
-        old="            if verdict is Verdict.REPEAT:\n",
-        new="            if verdict is Verdict.REPEAT:\n"
-        "                again = replace(self._step_from(row, token, device, now), to=row.generation)\n"
-        "                await self._backing.ask(self._backing.store.advance(again))\n",
+        old="            if verdict not in _ROTATIONS and proof is None:\n",
+        new="            if verdict not in _ROTATIONS and proof is None:\n"
+        "                await ask(store.advance(replace(self._step(token, device, now), expected=row.generation)))\n",
         tests=(LOST + "the_window_does_not_slide[memory]",),
     ),
     Fault(
         name="the-loser-of-a-race-is-taken-for-a-thief",
         file="rotation.py",
-        old="            verdict = self._judge(row, token, device, now)\n",
-        new="            verdict = self._judge(row, token, device, now)\n"
+        old="            verdict = self._judge(row, token, device, now, proof)\n",
+        new="            verdict = self._judge(row, token, device, now, proof)\n"
         "            verdict = Verdict.REUSE if verdict is Verdict.REPEAT else verdict\n",
         tests=(RACE + "[memory-plain]",),
     ),
@@ -51,15 +50,15 @@ FAULTS = (
     Fault(
         name="a-late-repeat-that-is-not-noted",
         file="rotation.py",
-        old="                noted = row.late == row.generation\n",
-        new="                noted = True\n",
+        old="late = verdict is Verdict.LATE_REPEAT and row.late != row.generation",
+        new="late = False",
         tests=(LOST + "behind_a_gateway_never_late_twice_in_a_row[memory]",),
     ),
     Fault(
         name="a-late-repeat-whose-note-was-refused",
         file="rotation.py",
-        old="if noted or await self._backing.ask(self._backing.store.note_late(row.id, row.generation)):",
-        new="if noted or [await self._backing.ask(self._backing.store.note_late(row.id, row.generation))]:",
+        old="if late and not await ask(store.note_late(row.id, row.generation)):",
+        new="if late and not [await ask(store.note_late(row.id, row.generation))]:",
         tests=(LOST + "an_acknowledgement_that_comes_at_the_last_moment_counts[memory]",),
     ),
     Fault(
@@ -123,8 +122,8 @@ FAULTS = (
         file="rotation.py",
         old="            if self._load_identity is not None and identity is None:\n",
         new="            if self._load_identity is not None and verdict in _ROTATIONS:\n"
-        "                step = self._step_from(row, token, device, now)\n"
-        "                won, row = await self._backing.ask(self._backing.store.advance(step))\n"
+        "                step = self._step_from(row, token, device, now, verdict, proof)\n"
+        "                won, row = await ask(store.advance(step))\n"
         "                if won:\n"
         "                    identity = await self._identity(row, token, now)\n"
         "                    return self._answer(verdict, row, token, device, now, identity)\n"
@@ -135,8 +134,8 @@ FAULTS = (
     Fault(
         name="the-identity-is-asked-for-never",
         file="rotation.py",
-        old="        if self._load_identity is None:\n",
-        new="        if True:\n",
+        old="        if self._load_identity is None and proof is None:\n",
+        new="        if proof is None:\n",
         tests=(ISSUER + "the_identity_is_loaded_at_every_refresh[memory]",),
     ),
     Fault(

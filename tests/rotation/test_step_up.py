@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 
-from jwt_refresh_middleware import Device, DevicePolicy, Identity, Issuer, SessionStore, TokenPair
+from jwt_refresh_middleware import Device, DevicePolicy, Identity, Issuer, MemoryStore, SessionStore, TokenPair
+from jwt_refresh_middleware.devices import UNSETTLED
+from jwt_refresh_middleware.doubts import in_place
 from jwt_refresh_middleware.errors import StepUpRequired
 from jwt_refresh_middleware.events import StepUpDemanded, StepUpPassed
+from jwt_refresh_middleware.sessions import Standing
 
 from .support import CHROME, FIREFOX, Clock, Listener, acknowledge, make_issuer, outcome
 
@@ -110,6 +113,23 @@ async def test_a_confirmation_with_a_device_holds_for_that_device(issuer: Issuer
     await issuer.aclose()
 
 
+async def test_a_confirmation_is_no_way_around_a_refusal(issuer: Issuer) -> None:
+    pair = await issuer.login("ann", device=FIREFOX)
+    await issuer.confirm(pair.session.id)
+    assert await outcome(issuer, pair.refresh_token, CHROME) == "device_mismatch"
+    await issuer.aclose()
+
+
+async def test_two_marks_at_once_are_one(clock: Clock) -> None:
+    """Both have read the session; whoever is second finds it changed, and reads it again."""
+    store = MemoryStore()
+    issuer = make_issuer(store, clock)
+    row = (await issuer.login("ann", device=FIREFOX)).session
+    marks = [in_place(row, binding=UNSETTLED, standing=Standing(step_up=reason)) for reason in ("one", "two")]
+    assert [(await store.advance(mark))[0] for mark in marks] == [True, False]
+    await issuer.aclose()
+
+
 async def test_an_access_token_alone_says_what_was_proven(issuer: Issuer, clock: Clock) -> None:
     pair = await issuer.login(Identity("ann", ["read"], {"plan": "pro"}), device=FIREFOX)
     clock.advance(50)
@@ -140,8 +160,10 @@ async def test_what_is_not_said_stays(issuer: Issuer, clock: Clock) -> None:
     clock.advance(60)
     pair = await issuer.step_up(pair.refresh_token, device=FIREFOX)
     assert said(issuer, pair) == (clock.now, ["pwd"], MFA)
-    pair = await issuer.step_up(pair.refresh_token, device=FIREFOX, acr="1")
-    assert said(issuer, pair) == (clock.now, ["pwd"], "1")
+    pair = await issuer.step_up(pair.refresh_token, device=FIREFOX, acr="1", amr=["otp"])
+    assert said(issuer, pair) == (clock.now, ["otp"], "1")
+    pair = await issuer.step_up(pair.refresh_token, device=FIREFOX)
+    assert said(issuer, pair) == (clock.now, ["otp"], "1")
     await issuer.aclose()
 
 

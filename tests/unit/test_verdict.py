@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwt_refresh_middleware import Session
-from jwt_refresh_middleware.sessions import Change, Verdict, judge
+from jwt_refresh_middleware.sessions import Change, Standing, Verdict, judge
 from tests.rotation.support import QUICK
 
 LEEWAY = 10.0
@@ -27,6 +27,9 @@ def verdict(generation: int, after: float, row: Session | None = ROW, **what: An
 
 def changed(**what: Any) -> dict[str, Session]:
     return {"row": replace(ROW, **what)}
+
+
+MARKED = changed(standing=Standing(step_up="concurrent_networks"))
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,30 @@ def changed(**what: Any) -> dict[str, Session]:
         (5, 1, {"change": Change.STOLEN, "same_device": False}, Verdict.STOLEN),
         (5, 1, {"change": Change.ALLOWED, "same_device": False}, Verdict.ROTATE),
         (5, 1, changed(acknowledged=5, late=5), Verdict.ROTATE),
+        # a proof is wanted: everything that would be granted waits, nothing else changes
+        (5, 1, {"change": Change.DOUBTED}, Verdict.STEP_UP),
+        (6, 1, {"change": Change.DOUBTED}, Verdict.STEP_UP),
+        (4, 1, {"change": Change.DOUBTED}, Verdict.STEP_UP),
+        (4, 3600, {"change": Change.DOUBTED}, Verdict.STEP_UP),
+        (4, 3600, {"change": Change.DOUBTED, "acknowledged": 5}, Verdict.REUSE),
+        (4, 1, {"change": Change.DOUBTED, "same_device": False}, Verdict.REUSE),
+        (3, 1, {"change": Change.DOUBTED}, Verdict.REUSE),
+        (5, 4000, {"change": Change.DOUBTED}, Verdict.EXPIRED),
+        (5, 1, MARKED, Verdict.STEP_UP),
+        (6, 1, MARKED, Verdict.STEP_UP),
+        (4, 1, MARKED, Verdict.STEP_UP),
+        (4, 3600, MARKED, Verdict.STEP_UP),
+        (3, 1, MARKED, Verdict.REUSE),
+        (5, 1, {**MARKED, "change": Change.REFUSED}, Verdict.MISMATCH),
+        (5, 1, {**MARKED, "change": Change.STOLEN}, Verdict.STOLEN),
+        (5, 1, {**MARKED, "proven": True}, Verdict.ROTATE),
+        (6, 1, {**MARKED, "proven": True}, Verdict.AHEAD),
+        (4, 1, {**MARKED, "proven": True}, Verdict.REPEAT),
+        (4, 3600, {**MARKED, "proven": True}, Verdict.LATE_REPEAT),
+        (3, 1, {**MARKED, "proven": True}, Verdict.REUSE),
+        (5, 1, {"change": Change.DOUBTED, "proven": True}, Verdict.ROTATE),
+        (5, 1, {"change": Change.REFUSED, "proven": True}, Verdict.MISMATCH),
+        (4, 1, {"change": Change.REFUSED, "proven": True}, Verdict.REUSE),
         # the one before, within the leeway
         (4, 0, {}, Verdict.REPEAT),
         (4, 9.9, {}, Verdict.REPEAT),
