@@ -227,30 +227,5 @@ async def test_without_the_middleware() -> None:
         await ask(APP, "POST", "/pay/rent")
 
 
-def test_an_endpoint_without_a_request() -> None:
-    async def blind(ws: WebSocket) -> None:
-        """Has its parameter under another name."""
-
-    with pytest.raises(TypeError, match="parameter named request or websocket"):
-        fresh(blind)
-
-
-async def test_something_else_in_place_of_the_request() -> None:
-    with pytest.raises(TypeError, match="a Request or WebSocket, not str"):
-        await pay("request")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("max_age", [0, -1, 0.5])
-def test_what_nobody_could_be(max_age: int) -> None:
-    with pytest.raises(ValueError, match="at least 1 s"):
-        require_fresh(max_age=max_age)
-
-
-@pytest.mark.parametrize("values", [(), ("",), ("two words",), ('a"b',), ("a\\b",), ("ü",), ("gold", "")])
-def test_what_cannot_be_asked_for(values: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="acr is printable ASCII"):
-        require_acr(*values)
-
-
 def test_a_guarded_endpoint_is_still_itself() -> None:
     assert (pay.__name__, sign.__name__, Account.delete.__qualname__) == ("pay", "sign", "Account.delete")

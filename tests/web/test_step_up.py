@@ -154,6 +154,13 @@ async def test_by_access_token_it_grants_no_more_than_that() -> None:
     await service.aclose()
 
 
+async def test_by_access_token_it_counts_for_the_same_generation(service: Service, alice: Tokens) -> None:
+    for generation in range(3):
+        token = service.issuer.verifier.verify((await by_access(service, alice)).json()["access_token"])
+        assert token.generation == generation
+        alice = service.tokens(await service.post("refresh", headers=alice.by_cookie))
+
+
 async def test_by_access_token_no_answer_is_taken_as_arrived_that_may_not_have(service: Service, alice: Tokens) -> None:
     await service.post("refresh", headers=alice.by_cookie)  # its answer is lost
     service.clock.advance(60)
