@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from ..concurrency import SingleFlight
-from ..encoding import json_text
+from ..encoding import json_quoted, json_text
 from . import KEEP, AuditEntry
 from .rows import checked
 
@@ -162,7 +162,12 @@ class RedisAudit:
         found: list[AuditEntry] = []
         latest = "+" if until is None else f"{_milliseconds(until + _LATE)}"
         earliest = "-" if since is None else f"{_milliseconds(since - _LATE)}"
-        async for entry in self._back(latest, earliest):
+        said = {"subject": subject, "session_id": session_id, "name": name}
+        needles = [f'"{field}":{json_quoted(value)}'.encode() for field, value in said.items() if value is not None]
+        async for text in self._back(latest, earliest):
+            if not all(needle in text for needle in needles):  # most are not read, which would take far longer
+                continue
+            entry = _from_text(text)
             if (
                 (subject is None or entry.subject == subject)
                 and (session_id is None or entry.session_id == session_id)
@@ -175,11 +180,12 @@ class RedisAudit:
                     break
         return sorted(found, key=lambda entry: (entry.at, entry.id), reverse=True)[:most]
 
-    async def _back(self, latest: str, earliest: str) -> AsyncIterator[AuditEntry]:
+    async def _back(self, latest: str, earliest: str) -> AsyncIterator[bytes]:
+        """The texts of entries, the last ones first."""
         for _ in range(_MOST_READ // _PAGE):
             page = await self._ask("XREVRANGE", self._stream, latest, earliest, "COUNT", _PAGE)
             for _, fields in page:
-                yield _from_text(fields[b"entry"])
+                yield fields[b"entry"]
             if len(page) < _PAGE:
                 return
             latest = f"({page[-1][0].decode()}"
