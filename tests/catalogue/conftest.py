@@ -1,7 +1,7 @@
 """The service under attack, already open, so that every further operation of its store is an attacker's doing.
 
 The attack catalogue, one module per group, one test per case, its number in the name. Each module says what it leaves
-out. Of group I only step-up is here: device binding is tested with the device policy; DPoP and DBSC do not exist yet.
+out. Of group I device binding and step-up are here; DPoP and DBSC do not exist yet.
 The modules are written for HS256; ``test_other_algorithms.py`` runs the cases of access tokens again.
 """
 

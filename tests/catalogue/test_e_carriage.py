@@ -1,6 +1,6 @@
 """Group E: how credentials travel. E03 to E07 and E20 go on in ``test_servers.py``.
 
-Left out: E11's trusted proxies (there are none), E12 and the binding by address (tests of the device policy).
+E11 and E12 are beside I01, in ``test_i_devices.py``.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Group H as far as it concerns the tokens themselves: H14, H15, H16 and H22.
 
-The life cycle (H01 to H13, H17 to H21, H23 to H25) is tested with the rotation, and over every store.
+The life cycle (H01 to H13, H17 to H21, H24, H25) is tested with the rotation, and over every store; H23 is beside I01.
 """
 
 import base64

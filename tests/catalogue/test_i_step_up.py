@@ -1,6 +1,6 @@
 """Group I as far as it concerns step-up, I11 and I12, and D06: what a token says of how, and when, somebody logged in.
 
-The device (I01 to I03) is tested with the device policy. DPoP, DBSC and mTLS are not there.
+The device (I01) is in ``test_i_devices.py``. DPoP, DBSC and mTLS are not there.
 """
 
 from collections.abc import AsyncIterator, Iterator
