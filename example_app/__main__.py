@@ -22,7 +22,7 @@ def main() -> int:
     seconds = int(settings.access_ttl.total_seconds())
     sys.stdout.write(f"Open {settings.url} in a browser. An access token lives {seconds} s (ACCESS_TTL).\n")
     sys.stdout.flush()
-    # Nothing stands before this server, so no X-Forwarded-For is believed.
+    # Which X-Forwarded-For is believed is the middleware's business.
     uvicorn.run(app, host=settings.host, port=settings.port, proxy_headers=False, server_header=False)
     return 0
 

@@ -1,20 +1,21 @@
 """The app, put together: an issuer over the sessions, the middleware around FastAPI, and the routes."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
-from jwt_refresh_middleware import Cookie, Issuer, JWTRefreshMiddleware
+from jwt_refresh_middleware import Cookie, DevicePolicy, Issuer, JWTRefreshMiddleware
 from jwt_refresh_middleware.fastapi import document
+from jwt_refresh_middleware.login_limits import LoginLimits
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 
-from . import accounts, demo, notes, pages, problems
+from . import accounts, demo, notes, pages, places, presets, problems
 from .accounts import Accounts
 from .credentials import Credentials
 from .database import Database
 from .passwords import Passwords
-from .settings import Settings
+from .settings import LOOPBACK, Settings
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -29,16 +30,20 @@ def create_app(settings: Settings) -> FastAPI:
         access_ttl=settings.access_ttl,
         refresh_ttl=settings.refresh_ttl,
         load_identity=people.load_identity,
+        # The same browser from anywhere, but who is in two networks at once has to prove who they are.
+        device_policy=DevicePolicy(concurrent_networks="step_up"),
         on_event=stage.count,
+        locator=places.Invented(),
     )
+    little = presets.Presets(issuer, cookie)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await database.open()
-        try:
+        async with AsyncExitStack() as opened:
+            await database.open()
+            opened.push_async_callback(database.close)
+            await opened.enter_async_context(little)
             yield
-        finally:
-            await database.close()
 
     # The schema but no /docs: its page loads from elsewhere, which the policy of this one forbids.
     app = FastAPI(title="Notes", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -46,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(accounts.routes(people, database, issuer))
     app.include_router(notes.routes(database))
     app.include_router(demo.routes(stage, issuer, cookie), responses=problems.documented(409))
+    little.install(app)
     pages.install(app)
     problems.install(app)
     # The one that is added last is the outermost.
@@ -56,6 +62,8 @@ def create_app(settings: Settings) -> FastAPI:
         authenticate=people.authenticate,
         public=[*pages.PUBLIC, "/auth/register", "/openapi.json"],
         cookie=cookie,
+        trusted_proxies=LOOPBACK,
+        login_limits=LoginLimits(per_account=(5, settings.login_window), per_address=(20, settings.login_window)),
     )
     app.add_middleware(demo.Losing, stage=stage, issuer=issuer, cookie=cookie)
     app.add_middleware(pages.SecurityHeaders)

@@ -119,7 +119,7 @@ class Losing:
     def _playing(self, scope: Scope) -> _Play | None:
         if scope["type"] != "http" or scope["path"] != "/auth/refresh":
             return None
-        token = _refresh_token(scope["headers"], self._cookie)
+        token = refresh_token_in(scope["headers"], self._cookie)
         return self._stage.running(self._issuer.session_id_of(token)) if token is not None else None
 
 
@@ -127,7 +127,7 @@ async def _nowhere(_message: Message) -> None:
     pass
 
 
-def _refresh_token(headers: Iterable[tuple[bytes, bytes]], cookie: Cookie) -> str | None:
+def refresh_token_in(headers: Iterable[tuple[bytes, bytes]], cookie: Cookie) -> str | None:
     """The refresh token that came along; None without one, or if it came twice."""
     try:
         return cookie.read(b"; ".join(value for name, value in headers if name == b"cookie"))
@@ -157,7 +157,7 @@ def routes(stage: Stage, issuer: Issuer, cookie: Cookie) -> APIRouter:
 
     @router.post("/steal", status_code=204)
     async def steal(request: Request) -> None:
-        token = _refresh_token(request.headers.raw, cookie)
+        token = refresh_token_in(request.headers.raw, cookie)
         if token is None or issuer.session_id_of(token) != request.user.token.session_id:
             raise HTTPException(409, "There is no refresh token of this session to steal.")
         play_of(request).stolen = token

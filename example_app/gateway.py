@@ -94,12 +94,14 @@ def _is_hop(name: bytes) -> bool:
 
 
 def _headers(request: Request) -> list[tuple[str, str]]:
-    """What came, but for what only we may say: who it is (percent-encoded UTF-8), verified."""
+    """What came, but for what only we may say: who it is (percent-encoded UTF-8), verified; and from where it came."""
     came = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in request.headers.raw
         if not _is_hop(name) and not name.replace(b"_", b"-").startswith(_OURS.encode())
     ]
+    if request.client is not None:  # the last one is what the service behind believes
+        came.append(("x-forwarded-for", request.client.host))
     if not request.user.is_authenticated:
         return came
     token = request.user.token

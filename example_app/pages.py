@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 STATIC = Path(__file__).parent / "static"
-PUBLIC = ("/", "/login", "/favicon.ico", "/static/*")
+PUBLIC = ("/", "/login", "/favicon.ico", "/static/*", "/demo/presets/*")  # the last are apps with a login of their own
 
 _POLICY = "; ".join(
     (

@@ -4,6 +4,10 @@
 ``ACCESS_TTL``     Seconds that an access token lives, 1 to 86400. Default 30, so that one sees it being refreshed; in
                    production 900 is usual.
 ``REFRESH_TTL``    Seconds that a login lasts without being used, up to 30 days. Default 604800 (7 days).
+``LOGIN_WINDOW``   Seconds in which 5 logins of one account, and 20 from one address, may fail; then there is a wait.
+                   Default 60, so that one sees its end; in production 900 is usual.
+``FRESH_FOR``      Seconds after a login or a step-up in which the account may be deleted; later the password is asked
+                   for again. Default 60.
 ``DATABASE``       The SQLite file of users, notes and sessions. Default ``./example.db``.
 ``AUTH_KEYS``      The file of keys that tokens are signed with (``python -m jwt_refresh_middleware keys``). Default: a
                    generated one, ``.auth_keys.json`` beside the database; for development only.
@@ -12,6 +16,9 @@
 ``PORT``           The port to listen on. Default 8000.
 ``INSECURE_COOKIE``  ``1`` leaves ``Secure`` off the cookie, for browsers (Safari) that want TLS even on this machine.
 =================  ===================================================================================================
+
+Whoever connects from this machine is believed about where a request came from (``X-Forwarded-For``): that is the
+gateway, and the page, which plays other networks so. Nobody else is.
 """
 
 from collections.abc import Mapping
@@ -24,6 +31,7 @@ from jwt_refresh_middleware import KeyRing
 
 from .keys import KeysError, development_keys, keys_in
 
+LOOPBACK = ("127.0.0.0/8", "::1")
 _DAY = 86_400
 
 
@@ -37,6 +45,8 @@ class Settings:
 
     access_ttl: timedelta
     refresh_ttl: timedelta
+    login_window: int
+    fresh_for: int
     database: Path
     keys: KeyRing = field(repr=False)
     host: str
@@ -53,12 +63,16 @@ class Settings:
         given = {name: value for name, value in environment.items() if value}
         access_ttl = _number(given, "ACCESS_TTL", default=30, most=_DAY)
         refresh_ttl = _number(given, "REFRESH_TTL", default=7 * _DAY, most=30 * _DAY)
+        login_window = _number(given, "LOGIN_WINDOW", default=60, most=_DAY)
+        fresh_for = _number(given, "FRESH_FOR", default=60, most=_DAY)
         port = _number(given, "PORT", default=8000, most=65_535)
         insecure_cookie = _flag(given, "INSECURE_COOKIE")
         database = _file(given, "DATABASE", default="example.db")
         return cls(
             access_ttl=timedelta(seconds=access_ttl),
             refresh_ttl=timedelta(seconds=refresh_ttl),
+            login_window=login_window,
+            fresh_for=fresh_for,
             database=database,
             keys=_keys(given, database),
             host=given.get("HOST", "127.0.0.1"),

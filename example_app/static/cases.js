@@ -4,7 +4,8 @@ import { auth, onStep, stay } from "./client.js";
 import { byId, element, onPress } from "./dom.js";
 import { loadDevices } from "./devices.js";
 import { checked, wordsOf } from "./errors.js";
-import { act, isBusy } from "./flow.js";
+import { act, drawForeign, isBusy } from "./flow.js";
+import { changeNetworks, guessPasswords } from "./networks.js";
 import { nextMessage, onMessage, send } from "./tabs.js";
 import { showExpired } from "./token.js";
 
@@ -23,6 +24,14 @@ const CASES = [
   {
     title: "A lost answer", button: "Lose the answer", play: loseAnswer,
     text: "The server has renewed the token, but the connection breaks before the answer arrives.",
+  },
+  {
+    title: "A new network", button: "Change networks", play: changeNetworks,
+    text: "You leave the house: another address. What that does, the policy says. Four of them, side by side.",
+  },
+  {
+    title: "A guessed password", button: "Guess one", play: guessPasswords, fourth: "Guesser",
+    text: "Somebody tries passwords, one after the other. After 5 wrong ones none is even looked at.",
   },
   {
     title: "A stolen refresh token", button: "Steal it", play: steal, fourth: "Thief",
@@ -205,13 +214,6 @@ async function loseAnswer(diagram) {
   const good = rotated === 1 && repeated === 1;
   const counted = good ? "1 refresh, and its answer was given a second time" : `${refreshes(rotated)}, ${repeated} repeated`;
   return { text: `${counted}. Nobody was logged out.`, tone: good ? "good" : "bad" };
-}
-
-/** Somebody else's request, which the server has played: drawn as if it had been seen. */
-function drawForeign(diagram, path, kind, outcome) {
-  const step = { id: Math.random().toString(), method: "POST", path, kind };
-  diagram.begin(step, 3);
-  diagram.end({ ...step, ...outcome });
 }
 
 async function tryStolen(diagram) {

@@ -5,15 +5,6 @@ import { ago, byId, element, onPress } from "./dom.js";
 import { checked } from "./errors.js";
 import { act } from "./flow.js";
 
-const BROWSERS = [ // the most specific first: each names the others too
-  ["Edge", /Edg(e|A|iOS)?\//], ["Opera", /OPR\//], ["Samsung Internet", /SamsungBrowser\//],
-  ["Firefox", /(Firefox|FxiOS)\//], ["Chrome", /(Chrome|CriOS|HeadlessChrome)\//], ["Safari", /Safari\//],
-];
-const SYSTEMS = [
-  ["Android", /Android/], ["iPhone", /iPhone/], ["iPad", /iPad/], ["Windows", /Windows/], ["macOS", /Mac OS X/],
-  ["Linux", /Linux/],
-];
-
 /** Show the devices, and let the buttons end them. Errors go to `onError`. */
 export async function startDevices(onError) {
   onPress(byId("end-others"), () => act("End all other devices", async () => {
@@ -34,22 +25,17 @@ export async function loadDevices(onError) {
   return sessions.length;
 }
 
-/** "Firefox on Windows", as far as a User-Agent tells. */
-function deviceName(userAgent) {
-  const found = (list) => list.find(([, pattern]) => pattern.test(userAgent ?? ""))?.[0];
-  const browser = found(BROWSERS) ?? (userAgent || "Unknown device").split("/")[0];
-  const system = found(SYSTEMS);
-  return system ? `${browser} on ${system}` : browser;
-}
-
 function line(session, onError) {
-  const name = deviceName(session.user_agent);
+  const name = session.device ?? "Unknown device";
   const title = element("span", { className: "name", text: name, title: session.user_agent ?? "" });
   if (session.current) {
     title.append(element("span", { className: "badge", text: "this device" }));
   }
-  const facts = element("span", { className: "muted" }, `${session.ip ?? "no address"} · last used `,
-    ago(session.last_used_at));
+  if (session.step_up) {
+    title.append(element("span", { className: "badge doubted", text: "password wanted" }));
+  }
+  const where = [session.ip ?? "no address", session.place].filter(Boolean).join(", ");
+  const facts = element("span", { className: "muted" }, `${where} · last used `, ago(session.last_used_at));
   const end = element("button", { className: "quiet", text: session.current ? "Log out" : "End" });
   end.type = "button";
   end.setAttribute("aria-label", session.current ? "Log out of this device" : `End the session of ${name}`);

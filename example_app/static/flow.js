@@ -48,6 +48,13 @@ export async function act(title, work, { fourth } = {}) {
   }
 }
 
+/** Somebody else's request, in the fourth lane of a diagram: it was seen by whoever made it, not by this tab. */
+export function drawForeign(diagram, path, kind, outcome) {
+  const step = { id: Math.random().toString(), method: "POST", path, kind };
+  diagram.begin(step, 3);
+  diagram.end({ ...step, ...outcome });
+}
+
 /** Whether somebody is doing something, so that what goes wrong has an owner. */
 export function isBusy() {
   return open.length > 0;
@@ -131,6 +138,22 @@ class Diagram {
     });
   }
 
+  /** A table that grows: what was answered, side by side. Gives back what adds a row: of a text, then of answers. */
+  table(...heads) {
+    const rows = element("tbody");
+    enqueue(() => {
+      const head = element("tr", {}, ...heads.map((text) => cell("th", text, "col")));
+      this.#add(element("li", {}, element("table", { className: "answers" }, element("thead", {}, head), rows)), null);
+      return 0;
+    });
+    return (text, ...answers) => enqueue(() => {
+      const cells = answers.map(({ status, code, say }) => element("td", { className: toneOf(status) },
+        element("code", { text: code ? `${status} ${code}` : status }), element("span", { text: say ?? "" })));
+      rows.append(element("tr", {}, cell("th", text, "row"), ...cells));
+      return READ;
+    });
+  }
+
   /** How it ended, good or bad. Resolves once it is drawn. */
   verdict(text, tone) {
     enqueue(() => {
@@ -195,6 +218,12 @@ class Diagram {
     label.prepend(element("span", { className: "visually-hidden", text: names }));
     return made;
   }
+}
+
+function cell(tag, text, scope) {
+  const made = element(tag, { text });
+  made.scope = scope;
+  return made;
 }
 
 function outcomeOf({ kind, status, code }) {

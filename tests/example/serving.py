@@ -36,7 +36,7 @@ def free_port() -> int:
 def environment(**settings: str) -> dict[str, str]:
     """Ours, without what would change the app's settings."""
     names = {"ACCESS_TTL", "REFRESH_TTL", "DATABASE", "AUTH_SECRET", "AUTH_KEYS", "HOST", "PORT", "INSECURE_COOKIE"}
-    names |= {"UPSTREAM", "JWKS_URL", "SESSIONS"}
+    names |= {"LOGIN_WINDOW", "FRESH_FOR", "UPSTREAM", "JWKS_URL", "SESSIONS"}
     inherited = {name: value for name, value in os.environ.items() if name not in names}
     return inherited | {"PYTHONPATH": str(ROOT)} | settings
 

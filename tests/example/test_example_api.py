@@ -338,6 +338,7 @@ def test_the_defaults(tmp_path, monkeypatch):
     settings = Settings.from_environment({})
     assert settings.access_ttl == timedelta(seconds=30)
     assert settings.refresh_ttl == timedelta(days=7)
+    assert (settings.login_window, settings.fresh_for) == (60, 60)
     assert settings.database == tmp_path / "example.db"
     assert settings.url == "http://127.0.0.1:8000/"
     assert settings.insecure_cookie is False
@@ -370,6 +371,8 @@ def test_the_url_to_open(tmp_path, host, url):
         ("ACCESS_TTL", "٣٠"),
         ("ACCESS_TTL", "86401"),
         ("REFRESH_TTL", "99999999999999999999"),
+        ("LOGIN_WINDOW", "0"),
+        ("FRESH_FOR", "0"),
         ("PORT", "0"),
         ("PORT", "65536"),
         ("DATABASE", "/nowhere/at/all/example.db"),

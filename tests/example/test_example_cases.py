@@ -1,4 +1,4 @@
-"""The five hard cases, clicked through in a real Chromium: what the visitor sees, and what the server counted."""
+"""The hard cases, clicked through in a real Chromium: what the visitor sees, and what the server counted."""
 
 import re
 
@@ -12,7 +12,7 @@ LOST = "1 refresh, and its answer was given a second time. Nobody was logged out
 CAUGHT = "The theft was noticed: the session is over, for the thief and for you."
 
 
-def test_the_five_hard_cases(browser, address, tmp_path):
+def test_the_hard_cases_of_tokens(browser, address, tmp_path):
     visitor = Visitor(browser, address)
     visitor.register()
     server = ServerLog(tmp_path)

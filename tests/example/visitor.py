@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
 PASSWORD = "correct horse battery"
 # What a browser itself says about answers that are no success.
-NOISE = re.compile(r"Failed to load resource: (the server responded with a status of (401|503) |net::ERR_)")
+NOISE = re.compile(r"Failed to load resource: (the server responded with a status of (401|429|503) |net::ERR_)")
 
 expect.set_options(timeout=10_000)
 
