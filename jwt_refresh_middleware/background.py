@@ -30,17 +30,14 @@ class EventTeller:
         """
         self._callback = callback
         self._audit = AuditWriter(audit) if audit is not None else None
+        self._always = callback is not None or (audit is not None and audit.everything)
         self._waiting: Backlog[Event] = Backlog("on_event does not keep up", _MOST_WAITING)
         self._task: asyncio.Task[None] | None = None
 
     @property
     def listened_to(self) -> bool:
         """Whether it is worth making an event of an everyday thing."""
-        return (
-            self._callback is not None
-            or (self._audit is not None and self._audit.wants_everything)
-            or log.isEnabledFor(logging.DEBUG)
-        )
+        return self._always or log.isEnabledFor(logging.DEBUG)
 
     def begin(self, clock: Callable[[], float]) -> None:
         """Open the audit log, in the background, and see to its retention; ``clock``: seconds since the epoch."""

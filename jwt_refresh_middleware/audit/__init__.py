@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from functools import cache
 from itertools import count
 from types import MappingProxyType
 from typing import Protocol, Self
@@ -73,16 +74,19 @@ def details_of(event: Event) -> dict[str, Scalar]:
     between them. What is None is left out, and so is what is none of these.
     """
     said: dict[str, Scalar] = {}
-    for each in fields(event):
-        if each.name in _COMMON:
-            continue
-        value = getattr(event, each.name)
+    for name in _own_fields(type(event)):
+        value = getattr(event, name)
         if isinstance(value, Device):
-            _note(said, f"{each.name}_ip", value.ip)
-            _note(said, f"{each.name}_user_agent", value.user_agent)
+            _note(said, f"{name}_ip", value.ip)
+            _note(said, f"{name}_user_agent", value.user_agent)
         else:
-            _note(said, each.name, value)
+            _note(said, name, value)
     return said
+
+
+@cache
+def _own_fields(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind) if each.name not in _COMMON)
 
 
 def _note(said: dict[str, Scalar], name: str, value: object) -> None:

@@ -15,7 +15,7 @@ from . import EVERYDAY, AuditEntry, AuditLog
 T = TypeVar("T")
 
 _MOST_WAITING = 10_000
-_MOST_AT_ONCE = 1000
+_MOST_AT_ONCE = 250
 _ENOUGH = 100
 _INTERVAL = 1.0
 _PATIENCE = 5.0
@@ -46,11 +46,6 @@ class AuditWriter:
         self._complaints = Complaints("the audit log failed")
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-
-    @property
-    def wants_everything(self) -> bool:
-        """Whether everyday events are written too."""
-        return self._everything
 
     def begin(self, clock: Callable[[], float]) -> None:
         """Open the log and see to its retention from now on; ``clock`` gives seconds since the epoch."""
