@@ -177,4 +177,42 @@ FAULTS = (
         new="            pass",
         tests=("tests/stores/test_sqlalchemy.py::test_lives_in_one_event_loop_after_the_other[postgresql]",),
     ),
+    Fault(
+        name="sql-forgets-what-was-proven",
+        file="stores/sql_statements.py",
+        old='"standing": None if step.standing is None else step.standing.text(),',
+        new='"standing": None,',
+        tests=(SUITE + "moves_what_was_proven[sqlite]",),
+    ),
+    Fault(
+        name="sql-rotates-away-what-is-wanted",
+        file="stores/sql_statements.py",
+        old="func.coalesce(given[name], c[name]) for name in _LEFT_IF_NOT_SAID}",
+        new='func.coalesce(given[name], c[name]) if name != "standing" else given[name] for name in _LEFT_IF_NOT_SAID}',
+        tests=(SUITE + "keeps_what_was_proven_and_what_is_wanted[sqlite]",),
+    ),
+    Fault(
+        name="sql-lists-the-oldest-for-the-newest",
+        file="stores/sql_statements.py",
+        old="order_by(c.created_at.desc(), c.id.desc())",
+        new="order_by(c.created_at, c.id)",
+        tests=(SUITE + "lists_the_newest_only[sqlite]",),
+    ),
+    Fault(
+        name="sql-leaves-an-old-table-as-it-is",
+        file="stores/sql_schema.py",
+        old="        await _add_later_columns(db, table)\n",
+        new="",
+        tests=(
+            "tests/stores/test_sqlalchemy.py::"
+            "test_a_table_of_the_first_version_gets_what_came_later_and_its_sessions_live_on[sqlite]",
+        ),
+    ),
+    Fault(
+        name="sql-adds-columns-to-any-table",
+        file="stores/sql_schema.py",
+        old="    if not all(column.nullable for column in missing):\n        return\n",
+        new="    missing = [column for column in missing if column.nullable]\n",
+        tests=("tests/stores/test_sqlalchemy.py::test_a_table_of_somebody_else_is_left_alone[sqlite]",),
+    ),
 )

@@ -102,6 +102,20 @@ _IN_MEMORY = (
         new="if session_id != keep and self._rows[session_id].expires_at > now and await",
         tests=(FOUND + "logout_all_ends_sessions_that_idled_too_long[memory]",),
     ),
+    Fault(
+        name="memory-forgets-what-was-proven",
+        file="stores/memory.py",
+        old="standing=row.standing if step.standing is None else step.standing,",
+        new="standing=row.standing,",
+        tests=(MEMORY + "moves_what_was_proven",),
+    ),
+    Fault(
+        name="memory-lists-the-oldest-for-the-newest",
+        file="stores/memory.py",
+        old="live[-most:]",
+        new="live[:most]",
+        tests=(MEMORY + "lists_the_newest_only",),
+    ),
 )
 
 _IN_SQLITE = (
@@ -272,6 +286,41 @@ _IN_SQLITE = (
         old="        await self._opening.finish()\n",
         new="",
         tests=(FILE + "closing_while_it_opens_leaves_nothing_open",),
+    ),
+    Fault(
+        name="sqlite-forgets-what-was-proven",
+        file="stores/sqlite.py",
+        old="(step.user_agent, step.binding, standing)",
+        new="(step.user_agent, step.binding, None)",
+        tests=(SQLITE + "moves_what_was_proven",),
+    ),
+    Fault(
+        name="sqlite-moves-what-was-proven-only-with-the-device",
+        file="stores/sqlite.py",
+        old=" or step.binding is not None or step.standing is not None:",
+        new=" or step.binding is not None:",
+        tests=(SQLITE + "moves_what_was_proven",),
+    ),
+    Fault(
+        name="sqlite-rotates-away-what-is-wanted",
+        file="stores/sqlite.py",
+        old="*rest, None, None, stands)]",
+        new="*rest, None, None, None)]",
+        tests=(SQLITE + "keeps_what_was_proven_and_what_is_wanted",),
+    ),
+    Fault(
+        name="sqlite-lists-the-oldest-for-the-newest",
+        file="stores/sqlite.py",
+        old="ORDER BY created_at DESC, id DESC LIMIT ?",
+        new="ORDER BY created_at, id LIMIT ?",
+        tests=(SQLITE + "lists_the_newest_only",),
+    ),
+    Fault(
+        name="sqlite-leaves-an-old-file-as-it-is",
+        file="stores/sqlite.py",
+        old="    for statements in _MIGRATIONS[version:]:",
+        new="    for statements in [] if version else _MIGRATIONS:",
+        tests=(FILE + "a_file_of_the_first_version_is_migrated_and_its_sessions_live_on",),
     ),
 )
 
