@@ -74,8 +74,8 @@ def look() -> Instruments | None:
 def using(meter_provider: Any = None, tracer_provider: Any = None) -> Iterator[Instruments]:
     """Measure with these providers for a while: for tests, which can set the global ones only once.
 
-    None stands for the global one. What is to be measured must open, and a middleware be made, within. Raises
-    ImportError if ``opentelemetry-api`` is not installed.
+    None stands for the global one. A provider is good for one use. What is to be measured must open, and a middleware
+    be made, within. Raises ImportError if ``opentelemetry-api`` is not installed.
     """
     global _current  # noqa: PLW0603  the providers are global too
     from .telemetry_instruments import Instruments

@@ -16,7 +16,7 @@ OPERATION = "jwt_refresh.operation"
 STATUS = "http.response.status_code"
 ERROR_TYPE = "error.type"
 
-Kind = Literal["counter", "histogram", "observable counter", "observable gauge"]
+Kind = Literal["counter", "gauge", "histogram"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Metric:
 
     Attributes:
         name: as OpenTelemetry has it.
-        kind: of the instrument.
+        kind: what it is to whoever reads it.
         unit: ``s``, or what is counted, in braces (UCUM).
         description: one line, for people.
         attributes: the names of its attributes.
@@ -109,13 +109,13 @@ DELAY = Metric(
 )
 LAG = Metric(
     name="jwt_refresh.feed.lag",
-    kind="observable gauge",
+    kind="gauge",
     unit="s",
     description="How long ago this process knew every session that had ended anywhere",
 )
 LOOKUPS = Metric(
     name="jwt_refresh.token_cache.lookups",
-    kind="observable counter",
+    kind="counter",
     unit="{lookup}",
     description="Access tokens that were remembered, and those that needed the full check",
     attributes=(OUTCOME,),
