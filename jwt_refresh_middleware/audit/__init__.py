@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from functools import cache
 from itertools import count
 from types import MappingProxyType
 from typing import Protocol, Self
@@ -25,6 +24,7 @@ _MOST_CHARACTERS = 255
 _NO_DETAILS: Mapping[str, Scalar] = MappingProxyType({})
 _COMMON = frozenset(each.name for each in fields(Event))
 _numbers = count()
+_known: dict[type[Event], tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +84,10 @@ def details_of(event: Event) -> dict[str, Scalar]:
     return said
 
 
-@cache
 def _own_fields(kind: type[Event]) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind) if each.name not in _COMMON)
+    if kind not in _known:
+        _known[kind] = tuple(each.name for each in fields(kind) if each.name not in _COMMON)
+    return _known[kind]
 
 
 def _note(said: dict[str, Scalar], name: str, value: object) -> None:
