@@ -46,6 +46,7 @@ COMMON = [
     (f"{MOZILLA}(Linux; Android 14; Pixel 8; wv) {BLINK}Mobile Safari/537.36", "Chrome on Android"),
     (f"{IPHONE}Version/18.1 Mobile/15E148 DuckDuckGo/7 Safari/605.1.15", "DuckDuckGo on iPhone"),
     (f"{IPHONE}Mobile/22B83 [FBAN/FBIOS;FBAV/500.0;FBDV/iPhone14,5]", "Facebook on iPhone"),
+    (f"{MOZILLA}(Mobile; Windows Phone 8.1; Trident/7.0; IEMobile/11.0) like iPhone OS 7_0_3", "IE on Windows Phone"),
     (f"{MOZILLA}(compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "Googlebot"),
 ]
 PROGRAMS = [

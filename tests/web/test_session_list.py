@@ -160,7 +160,7 @@ async def test_one_call_of_the_store_and_one_question_for_each_session(service: 
 
 
 async def test_only_those_used_last_are_described(atlas: Atlas) -> None:
-    sessions = [a_session(number) for number in range(150)]
+    sessions = [a_session(number, created_at=START - number) for number in range(150)]
     sessions.reverse()
     described = await session_list.shown(sessions, current="s149", locator=atlas)
     assert [one["id"] for one in described] == [session.id for session in sessions]
