@@ -3,22 +3,25 @@
  *
  * The access token (RFC 6750) is in the memory of this module; the refresh token is in an `HttpOnly` cookie that no
  * script can read. Requests carry the access token, it is renewed before it ends and after a 401, and each request is
- * repeated at most once. Tabs take turns and share what they get.
+ * repeated at most once, and once more after a step-up. Tabs take turns and share what they get.
  *
  * index.js is served as it is, so what it does is told here:
  *
  * - One refresh at a time in a page (`renew`), and one tab at a time (`alone`, a Web Lock around the POST). A tab waits
- *   5 s at most, then goes on without its turn: the issuer answers both. Who had to wait (20 ms or more) waits 50 ms
- *   longer: the token of the other tab is on its way by the `BroadcastChannel`. Only access tokens go over it.
+ *   5 s at most, then goes on without its turn: the issuer answers both. Who had to wait (5 ms or more), or finds that a
+ *   token was noted meanwhile (see the last point), waits 50 ms longer: the token of the other tab is on its way by the
+ *   `BroadcastChannel`. Only access tokens go over it.
  * - `era` is one stretch of a session: a logout, or somebody else's login, begins another (`drop`). What was asked for in
  *   an earlier one is aborted, and not taken if it comes all the same.
  * - How long a token lives is counted from its receipt by `performance.now()`, which never jumps; where that stands still
  *   while a laptop sleeps, the 401 says so.
  * - A 401 to a token that is no longer the current one is repeated at once. Never as somebody else: both tokens have to
  *   be of one session (`sid`, read from the token to notice a change, not to trust it).
+ * - A request is sent again at most twice: after a refresh, and after a step-up. `again` is the first, with 0.5 after a
+ *   refresh and 1.5 after a step-up: nothing comes after the latter, and nothing but it after the former.
  * - A session ends when the issuer says so: 400, 401 or 403 with a problem of the middleware (RFC 9457). After anything
  *   else the refresh is tried once more, then later each time: `Retry-After`, or up to 1, 2, 4 … 60 s at random.
- * - `limit` is handed on where nobody needs it, so that it lives until the answer was read: Node collects a signal of
+ * - `wait` is handed on where nobody needs it, so that it lives until the answer was read: Node collects a signal of
  *   `AbortSignal.timeout` that only `AbortSignal.any` knows of, and it never fires.
  * - `localStorage` has, under the issuer's URL, when the last token ends: no secret, but a sign that there is a session.
  *   Without it the issuer is not asked, so strangers cause no 401; if it disappears, another tab has logged out.
@@ -78,6 +81,10 @@ export interface Problem {
   detail: string;
   action: "refresh" | "login" | "step_up" | "retry" | "none";
   error: string | null;
+  /** With `step_up_required`: authentication contexts that would do, separated by spaces (RFC 9470, 3). */
+  acr_values?: string | null;
+  /** With `step_up_required`: how many seconds ago the person may have authenticated. */
+  max_age?: number | null;
   [member: string]: unknown;
 }
 
@@ -94,9 +101,16 @@ export interface AuthEvents {
   refreshed: TokenLife;
   /** The session is over. If another one has taken its place, `signedin` follows. */
   signedout: { reason: SignedOutReason };
-  /** A refresh did not succeed, and nobody is logged out for it. It is tried again, later each time. */
+  /**
+   * A refresh did not succeed, and nobody is logged out for it. It is tried again, later each time. If its `action` is
+   * `step_up` there will be no new token before the person has done that.
+   */
   refresherror: { error: AuthError };
-  /** The issuer wants the person to prove again who they are (RFC 9470). It may come again until they have. */
+  /**
+   * Somebody waits for the person to prove again who they are (RFC 9470): the `Problem` that a request was answered, or
+   * the `AuthError` of the refresh that it needs. If a handler gives back a promise the request waits for it, and is sent
+   * again if there is a new token then. step-up.js is such a handler.
+   */
   stepup: Problem | AuthError;
 }
 
@@ -114,6 +128,8 @@ export class AuthError extends Error {
   readonly action?: Problem["action"];
   readonly error?: string | null;
   readonly detail?: string;
+  readonly acr_values?: string | null;
+  readonly max_age?: number | null;
   /** The answer. Its body has not been read yet, so what a route of the app said can be. */
   readonly response?: Response;
 }
@@ -127,6 +143,11 @@ export interface AuthClient {
   /** `POST {prefix}/login`. @throws AuthError `invalid_credentials` among others */
   login(credentials: Record<string, unknown>): Promise<TokenAnswer>;
   /**
+   * `POST {prefix}/step-up`: the person of this session proves again who they are. The new token says so, in every tab.
+   * Whatever it is answered, the session goes on. @throws AuthError `invalid_credentials` among others
+   */
+  stepUp(credentials: Record<string, unknown>): Promise<TokenAnswer>;
+  /**
    * End the session, with `all` every session of this person. If that fails the session goes on.
    * @throws AuthError
    */
@@ -135,8 +156,9 @@ export interface AuthClient {
   deleteAccount(): Promise<void>;
   /**
    * `fetch` with the access token, if the URL is of the issuer's origin or an allowed one and no `Authorization` was
-   * given. A 401 is repeated once with a new token, unless the body is a `ReadableStream` or the session is over: then
-   * it is the result. Relative URLs are relative to `baseUrl` if that was given, else to the page.
+   * given. A 401 is repeated once with a new token, and once after a step-up, unless the body is a `ReadableStream` or
+   * the session is over: then it is the result. Relative URLs are relative to `baseUrl` if that was given, else to the
+   * page.
    * @throws AuthError if a new token is needed and cannot be had at the moment; nobody is logged out for that
    */
   fetchWithAuth(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
@@ -159,8 +181,11 @@ export interface AuthClient {
   restore(): Promise<boolean>;
   /** Whether there is a session, as far as this page knows. */
   isAuthenticated(): boolean;
-  /** Listen to an event. Gives back what stops it. */
-  on<Name extends keyof AuthEvents>(name: Name, handler: (detail: AuthEvents[Name]) => void): () => void;
+  /** Listen to an event. Gives back what stops it. `token` is the access token as the handler is called. */
+  on<Name extends keyof AuthEvents>(
+    name: Name,
+    handler: (detail: AuthEvents[Name], token: string | null) => unknown,
+  ): () => void;
   /** Stop timers and listeners. The session goes on. */
   dispose(): void;
   /**

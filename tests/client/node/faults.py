@@ -31,6 +31,7 @@ class Fault(NamedTuple):
 
 FLOW, ENDINGS, AXIOS = "flow.test.js", "endings.test.js", "axios.test.js"
 SOCKET, WS = "websocket.test.js", "websocket.js"
+STEP_UP, SU = "step-up.test.js", "step-up.js"
 AUTHORIZED = r'headers\.has\("Authorization"\) \? null : '
 
 IN_NODE = [
@@ -39,8 +40,8 @@ IN_NODE = [
     Fault("no rule for a late 401", r"if \(token === old\) \{", "if (true) {", FLOW, "a 401 that is late"),
     Fault(
         "repeated twice",
-        r"return newer \? send\(newer\) : answer",
-        "const again = newer ? await send(newer) : answer; return newer && again.status === 401 ? send(newer) : again",
+        r"send\(old, asked \+ 0\.5\)",
+        "send(old, (again ?? -1) + 0.5)",
         FLOW,
         "an endpoint that always",
     ),
@@ -48,9 +49,11 @@ IN_NODE = [
     Fault("over the caller's own", AUTHORIZED, "", FLOW, "an Authorization that the caller gave"),
     Fault("a stream sent again", r" \|\| init\.body\?\.getReader", "", FLOW, "a ReadableStream"),
     Fault(
-        "snake_case only", r"answer\.access_token \?\? answer\.accessToken;", "answer.access_token;", FLOW, "camelCase"
+        "snake_case only", r"access_token, accessToken = access_token", "access_token: accessToken", FLOW, "camelCase"
     ),
-    Fault("no event for a step-up", r'if \(action === "step_up"\) emit[^\n]*', "", FLOW, "a step-up is an event"),
+    Fault(
+        "no event for a step-up", r'if \(error\?\.action === "step_up"\) await[^\n]*', "", FLOW, "a step-up is an event"
+    ),
     Fault("the timer goes on", r"autoRefresh = false;", "", FLOW, "dispose"),
     Fault("ended by a 503", r"!error\.temporary && error\.status < 404", "error.status", ENDINGS, "what a refresh is"),
     Fault(
@@ -74,7 +77,7 @@ IN_NODE = [
     Fault("renewed at the very end", r"expiresIn - Math\.min\([^)]*\)", "expiresIn", ENDINGS, "29 s before"),
     Fault("a logout that was an end", r" && !flight\) end", ") end", ENDINGS, "a logout is the person's own"),
     Fault("no timeout", r"AbortSignal\.timeout\(timeout \* 1000\)", "era.signal", ENDINGS, "an issuer that never"),
-    Fault("a timeout that is collected", r"limit = AbortSignal", "AbortSignal", ENDINGS, "the timeout is not"),
+    Fault("a timeout that is collected", r"wait = AbortSignal", "AbortSignal", ENDINGS, "the timeout is not"),
     Fault("no second attempt", r"attempt\(true\)", "attempt()", ENDINGS, "one failure is mended"),
     Fault(
         "sent as it was written",
@@ -103,4 +106,38 @@ IN_NODE = [
         WS,
     ),
     Fault("a socket comes back unasked", r"reconnect \|\| refresh", "true || refresh", SOCKET, "after 1006", WS),
+    Fault(
+        "a request does not wait for the step-up",
+        r'await (emit\("stepup", error\);\n\t\t\tif)',
+        r"\1",
+        STEP_UP,
+        "a request that is",
+    ),
+    Fault("no step-up after a refresh", r"asked \+ 0\.5", "2", STEP_UP, "a token that is over"),
+    Fault("a step-up after a step-up", r"asked \+ 0\.5", "0.5", STEP_UP, "refused even with"),
+    Fault("no step-up after a late 401", r" && token === old;\n", ";\n", STEP_UP, "refused with a token that"),
+    Fault("ended by a step-up", r' && error\.action !== "step_up"', "", STEP_UP, "a refresh that is refused"),
+    Fault("a timer asks", r"token \|\| stepUp\(error\)", "stepUp(error)", STEP_UP, "a refresh that nobody"),
+    Fault("failures count on", r"failures = after = 0;", "failures = 0;", STEP_UP, "after a step-up no refresh"),
+    Fault("a step-up of no session", r'"/step-up", true', '"/step-up"', STEP_UP, "the transport body"),
+    Fault("each request asks", r"asking \?\?= begin", "asking = begin", STEP_UP, "ten requests at once", SU),
+    Fault("nothing is credentials", r'if \(!credentials\) return "ended";', "", STEP_UP, "the person gives up \\(", SU),
+    Fault("a wrong password is the end", r"error = failure;", 'return "ended";', STEP_UP, "a wrong password", SU),
+    Fault("other tabs are not heard", r'asking\.stop\.abort\("elsewhere"\)', "0", STEP_UP, "proven elsewhere: the", SU),
+    Fault("any new token will do", r" && proof\(token\) !== proof\(used\)", "", STEP_UP, "proven elsewhere: the", SU),
+    Fault("any context will do", r"!problem\.acr_values \|\| ", "true || ", STEP_UP, "another context", SU),
+    Fault(
+        "every token has to say more", r"if \(problem instanceof Error\) return true;", "", STEP_UP, "is met by any", SU
+    ),
+    Fault(
+        "a dialog outlives the session",
+        r'\(\) => asking\?\.stop\.abort\("ended"\)',
+        "() => {}",
+        STEP_UP,
+        "a logout while",
+        SU,
+    ),
+    Fault("a dialog is not told", r"one\.stop\.abort\(\);", "", STEP_UP, "the person gives up \\(", SU),
+    Fault("asked after the end", r'error\.action === "login"', "false", STEP_UP, "the session turns out", SU),
+    Fault("stays attached", r"stops\.forEach[^\n]*", "", STEP_UP, "taken off: nobody", SU),
 ]

@@ -164,7 +164,9 @@ test("a refresh may ask for a step-up: the session goes on", async () => {
   await world.login();
   world.routes["POST /auth/refresh"] = () => problem(401, "step_up_required");
   await assert.rejects(world.auth.refresh(), { code: "step_up_required" });
-  assert.equal(world.named("stepup").length, 1);
+  assert.equal(world.named("refresherror")[0].error.action, "step_up");
+  await assert.rejects(async () => (world.expire(), await world.auth.fetch("/api")), { code: "step_up_required" });
+  assert.equal(world.named("stepup").length, 1, "somebody waits for it");
   assert.deepEqual(world.named("signedout"), []);
   assert.equal(world.auth.isAuthenticated(), true);
 });

@@ -14,7 +14,7 @@ import pytest
 HERE = Path(__file__).parent
 CLIENT = Path(os.environ.get("CLIENT_FOLDER", HERE.parents[2] / "jwt_refresh_middleware" / "client"))
 MODULES = HERE.parent / "node_modules"
-NEEDS_MODULES = {"axios.test.js"}
+NEEDS_MODULES = {"axios.test.js", "step-up.test.js"}
 OLDEST = (20, 11)
 
 

@@ -59,6 +59,9 @@ export class World {
   /** Who the cookie (or the refresh token) belongs to. */
   session = null;
   lifetime = 900;
+  /** Whether the issuer wants a step-up before it gives out another token. */
+  marked = false;
+  proofs = 0;
   made = 0;
   /** "POST /auth/refresh" -> what answers instead of the issuer. */
   routes = {};
@@ -105,6 +108,12 @@ export class World {
       this.session = { sub: username, sid: `sid-${username}-${++this.made}` };
       return this.tokens();
     }
+    if (call.line.endsWith("/step-up")) {
+      return JSON.parse(call.body).password === "secret" ? this.prove() : problem(401, "invalid_credentials");
+    }
+    if (call.line.endsWith("/refresh") && this.marked) {
+      return problem(401, "step_up_required", { acr_values: null, max_age: null });
+    }
     if (call.line.endsWith("/refresh")) {
       return this.session ? this.tokens() : problem(401, "refresh_invalid");
     }
@@ -122,6 +131,13 @@ export class World {
     const camel = { accessToken: value, tokenType: "Bearer", expiresIn: lifetime, scope: "" };
     const kept = this.camel ? { refreshToken: `refresh-${number}` } : { refresh_token: `refresh-${number}` };
     return json(200, { ...(this.camel ? camel : snake), ...(this.body && kept) });
+  }
+
+  /** The person has authenticated again, for instance as `acr`. */
+  prove(acr = this.session.acr) {
+    this.marked = false;
+    this.session = { ...this.session, auth_time: 1000 + ++this.proofs, acr };
+    return this.tokens();
   }
 
   async login(username = "ann") {

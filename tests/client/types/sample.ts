@@ -16,6 +16,7 @@ import {
   type TokenStorage,
 } from "../../../jwt_refresh_middleware/client/index.js";
 
+import { attachStepUp, type Credentials, type StepUpDemand } from "../../../jwt_refresh_middleware/client/step-up.js";
 import { openSocket, type AuthSocket, type AuthSocketOptions } from "../../../jwt_refresh_middleware/client/websocket.js";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -63,6 +64,8 @@ export async function methods(): Promise<void> {
   const next: string | null = await auth.replacement(sent ?? "", undefined);
   await auth.logout();
   await auth.logout({ all: true });
+  same<TokenAnswer, Awaited<ReturnType<typeof auth.stepUp>>>(true);
+  await auth.stepUp({ password: "secret" });
   await auth.deleteAccount();
   auth.dispose();
   console.log(plain.ok, given.ok, drop_in, token, fresh, there, known, next);
@@ -75,6 +78,10 @@ export function events(): void {
     auth.on("signedout", ({ reason }) => same<typeof reason, SignedOutReason>(true)),
     auth.on("refresherror", ({ error }) => same<typeof error, AuthError>(true)),
     auth.on("stepup", (problem: Problem | AuthError) => console.log(problem.action, problem.code, problem.error)),
+    auth.on("stepup", async ({ max_age, acr_values }, token) => {
+      same<typeof token, string | null>(true);
+      console.log(max_age?.toFixed(), acr_values?.split(" "));
+    }),
   ];
   const names: Record<keyof AuthEvents, true> = { signedin: true, refreshed: true, signedout: true, refresherror: true, stepup: true };
   const reasons: Record<SignedOutReason, true> = { user: true, expired: true, deleted: true, "other-tab": true };
@@ -99,8 +106,9 @@ export async function errors(): Promise<void> {
 export function problems(problem: Problem): void {
   const { type, title, status, code, detail, action, error } = problem;
   const parts: [string, string, number, string, string, string, string | null] = [type, title, status, code, detail, action, error];
-  const unknown: unknown = problem["max_age"];
-  console.log(parts, unknown);
+  const unknown: unknown = problem["other"];
+  const wanted: [number | null | undefined, string | null | undefined] = [problem.max_age, problem.acr_values];
+  console.log(parts, unknown, wanted);
 }
 
 export function adapter(): void {
@@ -141,6 +149,26 @@ export function sockets(): void {
   socket.send({ type: "token" });
   // @ts-expect-error not there
   console.log(sent, socket.readyState);
+}
+
+export function stepUps(): void {
+  const ask = async ({ maxAge, acrValues, reason, error, signal }: StepUpDemand): Promise<Credentials> => {
+    same<typeof reason, "request" | "refresh">(true);
+    same<typeof signal, AbortSignal>(true);
+    console.log(maxAge?.toFixed(), acrValues.join(" "), error?.retryAfter);
+    return error ? null : { password: "secret" };
+  };
+  const detach: () => void = attachStepUp(auth, ask);
+  attachStepUp(auth, () => null);
+  attachStepUp(auth, () => {});
+  attachStepUp(auth, ({ error }) => (error ? undefined : { password: "secret" }));
+  detach();
+  // @ts-expect-error credentials are an object
+  attachStepUp(auth, async () => "secret");
+  // @ts-expect-error the client comes first
+  attachStepUp(ask, auth);
+  // @ts-expect-error nothing of the kind is asked
+  attachStepUp(auth, ({ password }) => ({ password }));
 }
 
 export function wrong(): void {

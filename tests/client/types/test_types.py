@@ -47,7 +47,7 @@ def test_the_sample_is_what_is_compiled():
     listed = _run(
         [node(), str(MODULES / "typescript" / "bin" / "tsc"), "--listFilesOnly", "-p", "tsconfig.json"]
     ).stdout
-    ours = ("client/index.d.ts", "client/axios.d.ts", "client/websocket.d.ts")
+    ours = ("client/index.d.ts", "client/axios.d.ts", "client/step-up.d.ts", "client/websocket.d.ts")
     for part in ("types/sample.ts", *ours, "axios/index.d.ts"):
         assert part in listed
 
@@ -68,6 +68,16 @@ def test_websocket_is_what_its_declarations_say():
     declared = _said(DECLARED, str(CLIENT / "websocket.d.ts"), "")
     assert declared == _said(EXISTING, (CLIENT / "websocket.js").as_uri(), "")
     assert declared == [["openSocket"], []]
+
+
+def test_step_up_is_what_its_declarations_say():
+    declared = _said(DECLARED, str(CLIENT / "step-up.d.ts"), "")
+    assert declared == _said(EXISTING, (CLIENT / "step-up.js").as_uri(), "")
+    assert declared == [["attachStepUp"], []]
+
+
+def test_the_helper_for_step_ups_stays_small():
+    assert len(gzip.compress((CLIENT / "step-up.js").read_bytes(), 9, mtime=0)) <= 1100
 
 
 def test_the_helper_for_sockets_stays_small():
