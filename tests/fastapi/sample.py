@@ -3,8 +3,10 @@
 from typing import Annotated, assert_type
 
 from fastapi import Depends, FastAPI, Security
+from starlette.requests import Request
+from starlette.responses import Response
 
-from jwt_refresh_middleware import AccessToken
+from jwt_refresh_middleware import AccessToken, confirm, starlette
 from jwt_refresh_middleware.fastapi import (
     CurrentToken,
     CurrentUser,
@@ -34,3 +36,19 @@ async def home(token: CurrentToken, user: CurrentUser, maybe: OptionalToken, rea
 @app.post("/pay")
 def pay(token: Annotated[AccessToken, Depends(fresh)]) -> str:
     return token.subject
+
+
+@starlette.require_fresh(max_age=60)
+@starlette.require_acr("gold")
+async def page(request: Request) -> Response:
+    return await confirm(request, amr=["otp"], acr="gold")
+
+
+@starlette.require_scopes("a")
+def text(request: Request) -> str:
+    return "text"
+
+
+async def both(request: Request) -> None:
+    assert_type(text(request), str)
+    assert_type(await page(request), Response)

@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Annotated
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, WebSocket
+from starlette.testclient import WebSocketDenialResponse
 
 from jwt_refresh_middleware import AccessToken, Issuer, JWTRefreshMiddleware, MemoryStore
 from jwt_refresh_middleware.fastapi import require_acr, require_fresh
@@ -60,7 +61,6 @@ def test_a_refresh_makes_nobody_fresh(client, clock):
 
 @pytest.fixture
 def gateway():
-    """Our issuer sets no ``acr``; those that do are other people's."""
     app = FastAPI()
     app.add_middleware(JWTRefreshMiddleware, verifier=tokens.verifier(Clock()))
 
@@ -72,8 +72,26 @@ def gateway():
     async def pay() -> int:
         return 2
 
+    @app.websocket("/socket")
+    async def socket(websocket: WebSocket, token: Annotated[AccessToken, Depends(require_acr("urn:example:gold"))]):
+        await websocket.accept()
+        await websocket.send_text(token.subject)
+        await websocket.close()
+
     with visiting(app) as client:
         yield client
+
+
+def test_a_socket_is_refused_before_it_is_accepted(gateway):
+    with gateway.websocket_connect("/socket", headers=signed(acr="urn:example:gold")) as connection:
+        assert connection.receive_text() == "ann"
+    with (
+        pytest.raises(WebSocketDenialResponse) as refused,
+        gateway.websocket_connect("/socket", headers=signed()),
+    ):
+        raise AssertionError("it was accepted")
+    assert_problem(as_reply(refused.value), "step_up_required")
+    assert refused.value.json()["acr_values"] == "urn:example:gold"
 
 
 def test_one_of_several_contexts_is_enough(gateway):
