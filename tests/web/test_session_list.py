@@ -80,13 +80,14 @@ async def test_every_member(service: Service) -> None:
     ]
 
 
-async def test_each_session_has_its_own_device_and_place(service: Service) -> None:
+async def test_each_session_has_its_own_device_and_place(service: Service, atlas: Atlas) -> None:
     await service.login(headers={"user-agent": IPHONE}, client=("192.0.2.9", 1))
     await service.login(headers={"user-agent": "curl/8.11"}, client=(SOMEWHERE, 1))
     await service.issuer.login("alice")
     await service.login("bob", headers={"user-agent": FIREFOX}, client=(BERLIN, 1))
     tokens = await service.login(headers={"user-agent": FIREFOX}, client=(BERLIN, 1))
     sessions = await listed(service, **tokens.bearer)
+    assert sorted(atlas.asked) == ["192.0.2.9", SOMEWHERE, BERLIN]  # of the session without an address, nothing
     assert {(one["device"], one["place"], one["current"]) for one in sessions} == {
         ("Firefox on Linux", "Berlin, DE", True),
         ("Safari on iPhone", None, False),  # the address is unknown
