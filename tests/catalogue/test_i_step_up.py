@@ -169,6 +169,13 @@ async def test_d06_the_second_factor_of_one_session_is_not_that_of_another(site:
     assert_asks(await enter(site, "/strong", refreshed.access), acr_values=f"{MFA} {PHISHING_RESISTANT}")
 
 
+async def test_d06_a_token_of_no_session_is_not_made_any_stronger(site: Service) -> None:
+    """Somebody who shares our key need not name a session in what they sign."""
+    headers = {"authorization": f"Bearer {forge.token(sub='ann')}"}
+    assert_problem(await site.ask("POST", "/otp", headers=headers), "token_revoked")
+    assert_problem(await site.post("step-up", headers=headers, json_body=CREDENTIALS), "token_revoked")
+
+
 # I12: not sticky
 
 
