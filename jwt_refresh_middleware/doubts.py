@@ -84,9 +84,13 @@ class Doubts:
             listed = await self._within_limit(policy.session_limit, session, listed, device, now)
         found = findings(policy, self._locator, session, listed, device, now)
         self._tell(found)
-        for finding in found:
-            if finding.action == "revoke":
-                await self._backing.end(finding.other_session_id, finding.rule, session.subject)
+        ended = {finding.other_session_id for finding in found if finding.action == "revoke"}
+        while ended:  # one after the other, until nobody is left elsewhere
+            for session_id in ended:
+                await self._backing.end(session_id, "logged_in_elsewhere", session.subject)
+            listed = [one for one in listed if one.id not in ended]
+            more = findings(policy, self._locator, session, listed, device, now)
+            ended = {finding.other_session_id for finding in more if finding.action == "revoke"}
         if any(finding.action == "step_up" for finding in found):
             return await self._mark_new(session, device, now, found)
         return session

@@ -122,7 +122,7 @@ class ConcurrentNetworks(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImpossibleTravel(Event):
-    """A subject was at ``other``, so far away (``kilometers``) so shortly before that ``speed`` (km/h) is not possible."""
+    """A subject was at ``other``, which is ``kilometers`` away: nobody travels at ``speed`` (km/h)."""
 
     name = "impossible_travel"
     alarming = True
@@ -158,7 +158,7 @@ class LoginFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitReached(Event):
-    """Too often: ``what`` is ``refresh`` (one session's), ``account`` or ``address`` (failed logins), or ``step_up``."""
+    """Too often; ``what``: ``refresh`` (of one session), ``account`` or ``address`` (failed logins), ``step_up``."""
 
     name = "rate_limited"
     alarming = True

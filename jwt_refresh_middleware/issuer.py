@@ -17,7 +17,7 @@ from .errors import RefreshInvalid, SessionLimit
 from .feed import RevocationFeed
 from .keyring import KeyRing, key_ring
 from .pairs import PairWriter
-from .places import Locator
+from .places import CarefulLocator, Locator
 from .proofs import Proof, Proofs
 from .refresh import RefreshToken
 from .rotation import LoadIdentity, Rotation
@@ -98,7 +98,7 @@ class Issuer:
         self._refresh_ttl = seconds(refresh_ttl, "refresh_ttl", least=1)
         self._reauth_after = seconds(reauth_after, "reauth_after", least=1)
         life = int(seconds(access_ttl, "access_ttl", least=1))
-        self.locator = locator
+        self.locator = CarefulLocator(locator) if locator is not None else None
         self._events = EventTeller(on_event, audit)
         longest = timedelta(seconds=life + MAX_LEEWAY)
         keys.serve(clock=clock, access_ttl=longest.total_seconds())
@@ -121,7 +121,7 @@ class Issuer:
         if client_id is not None:
             fixed["client_id"] = _clean(client_id)
         self._pairs = PairWriter(keys, fixed=fixed, access_ttl=life)
-        self._doubts = Doubts(self.backing, self._events, self._policy, locator)
+        self._doubts = Doubts(self.backing, self._events, self._policy, self.locator)
         self._proofs = Proofs(self.backing, self._events, self._policy, clock)
         self._rotation = Rotation(
             self.backing,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import asin, cos, radians, sin, sqrt
 from typing import Protocol
 
+from .rounds import Complaints
+
 _EARTH_RADIUS = 6371.0088  # km, the mean radius (IUGG); a sphere is at most 0.6 % off
 
 
@@ -46,6 +48,22 @@ class Locator(Protocol):
     def locate(self, ip: str) -> Location | None:
         """The place of an IP address, in any spelling; None if it is not known. Raises nothing for such an address."""
         ...
+
+
+class CarefulLocator:
+    """Another locator; whatever that raises, the place is not known: nobody's refresh is to fail for it."""
+
+    def __init__(self, locator: Locator) -> None:
+        self._locator = locator
+        self._complaints = Complaints("the locator failed")
+
+    def locate(self, ip: str) -> Location | None:
+        """See :class:`Locator`. An error is told in the log, each kind once in ten seconds."""
+        try:
+            return self._locator.locate(ip)
+        except Exception as error:  # noqa: BLE001  somebody else's code
+            self._complaints.about(error)
+            return None
 
 
 def distance(one: Location, two: Location) -> float:

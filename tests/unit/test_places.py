@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jwt_refresh_middleware.places import Location, distance
+from jwt_refresh_middleware.places import CarefulLocator, Location, distance
 
 BERLIN = Location(latitude=52.52, longitude=13.405, city="Berlin", country="DE")
 SYDNEY = Location(latitude=-33.8688, longitude=151.2093)
@@ -86,3 +86,13 @@ def test_the_ends_of_the_ranges_are_in_them():
 )
 def test_names(city, country, name):
     assert Location(latitude=1, longitude=2, city=city, country=country).name == name
+
+
+def test_a_locator_that_raises_knows_no_place(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def locate(self, ip: str) -> Location | None:
+            raise OSError("the database is gone")
+
+    careful = CarefulLocator(Broken())
+    assert [careful.locate("203.0.113.7") for _ in range(3)] == [None] * 3
+    assert caplog.text.count("the locator failed: OSError") == 1
