@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from jwt_refresh_middleware import Identity, Issuer, login, logout
 from jwt_refresh_middleware.errors import AuthError, TokenRevoked
-from jwt_refresh_middleware.fastapi import CurrentUser
+from jwt_refresh_middleware.fastapi import CurrentUser, require_fresh
 
 from .credentials import Credentials
 from .database import Database, UsernameTaken
@@ -49,8 +49,11 @@ class Accounts:
         return Identity(user.username) if user is not None else None
 
 
-def routes(accounts: Accounts, database: Database, issuer: Issuer) -> APIRouter:
-    """``POST /auth/register``, ``GET /api/me`` and ``DELETE /auth/account``."""
+def routes(accounts: Accounts, database: Database, issuer: Issuer, *, fresh_for: int) -> APIRouter:
+    """``POST /auth/register``, ``GET /api/me`` and ``DELETE /auth/account``.
+
+    The account is only deleted by somebody who has given the password in the last ``fresh_for`` seconds.
+    """
     router = APIRouter()
 
     @router.post("/auth/register", responses=documented(400, 403, 409, 422, 503))
@@ -75,7 +78,7 @@ def routes(accounts: Accounts, database: Database, issuer: Issuer) -> APIRouter:
         notes = await database.notes(account.username)
         return Me(username=account.username, created_at=account.created_at, notes=len(notes))
 
-    @router.delete("/auth/account")
+    @router.delete("/auth/account", dependencies=[Depends(require_fresh(max_age=fresh_for))])
     async def delete(request: Request, user: CurrentUser) -> Response:
         await database.delete_user(user.identity)
         await issuer.logout_all(user.identity)

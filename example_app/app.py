@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
     # The schema but no /docs: its page loads from elsewhere, which the policy of this one forbids.
     app = FastAPI(title="Notes", lifespan=lifespan, docs_url=None, redoc_url=None)
     document(app, credentials=Credentials)
-    app.include_router(accounts.routes(people, database, issuer))
+    app.include_router(accounts.routes(people, database, issuer, fresh_for=settings.fresh_for))
     app.include_router(notes.routes(database))
     app.include_router(demo.routes(stage, issuer, cookie), responses=problems.documented(409))
     little.install(app)

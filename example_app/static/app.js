@@ -7,6 +7,7 @@ import { byId, element, onPress } from "./dom.js";
 import { checked, wordsOf } from "./errors.js";
 import { act, isBusy, startFlow } from "./flow.js";
 import { startNotes } from "./notes.js";
+import { startProof } from "./proof.js";
 import { startBar } from "./token.js";
 
 let over = false; // signed out: the page is on its way to the login, or explains why
@@ -57,7 +58,8 @@ function listen() {
     byId("logout").hidden = byId("banner").hidden = true;
   });
   auth.on("signedin", () => over && location.reload()); // somebody logged in in another tab: perhaps another person
-  auth.on("refresherror", ({ error }) => isBusy() || complain(error));
+  // A step-up is asked for when somebody needs what it gives.
+  auth.on("refresherror", ({ error }) => isBusy() || error.action === "step_up" || complain(error));
   onStep((phase, { status }) => {
     byId("banner").hidden ||= phase === "end" && status >= 200 && status < 300;
   });
@@ -97,6 +99,7 @@ if (location.hash === "#second-tab") {
   byId("second-tab").hidden = false;
 }
 startFlow();
+startProof();
 startBar();
 startButtons();
 listen();

@@ -5,7 +5,7 @@ import { byId, element, onPress } from "./dom.js";
 import { loadDevices } from "./devices.js";
 import { checked, wordsOf } from "./errors.js";
 import { act, drawForeign, isBusy } from "./flow.js";
-import { changeNetworks, guessPasswords } from "./networks.js";
+import { AWAY, changeNetworks, guessPasswords, postFrom } from "./networks.js";
 import { nextMessage, onMessage, send } from "./tabs.js";
 import { showExpired } from "./token.js";
 
@@ -28,6 +28,10 @@ const CASES = [
   {
     title: "A new network", button: "Change networks", play: changeNetworks,
     text: "You leave the house: another address. What that does, the policy says. Four of them, side by side.",
+  },
+  {
+    title: "Two places at once", button: "Be in two places", play: twoPlaces, fourth: "Elsewhere",
+    text: "Your session is used from another network, while you use it here. Is that you? You are asked.",
   },
   {
     title: "A guessed password", button: "Guess one", play: guessPasswords, fourth: "Guesser",
@@ -214,6 +218,21 @@ async function loseAnswer(diagram) {
   const good = rotated === 1 && repeated === 1;
   const counted = good ? "1 refresh, and its answer was given a second time" : `${refreshes(rotated)}, ${repeated} repeated`;
   return { text: `${counted}. Nobody was logged out.`, tone: good ? "good" : "bad" };
+}
+
+async function twoPlaces(diagram) {
+  await auth.refresh(); // it is in use here, now
+  diagram.say("Your refresh token is used elsewhere too: by a thief whose browser is like yours, say.", "foreign");
+  const elsewhere = await postFrom(AWAY, "/auth/refresh");
+  drawForeign(diagram, "/auth/refresh", "elsewhere", elsewhere);
+  if (elsewhere.code !== "step_up_required") {
+    throw new Error("Nobody noticed.");
+  }
+  diagram.say("In two networks at once: from now on a new token costs the password. You go on working.");
+  await expireToken();
+  await diagram.seen();
+  await checked(await ask());
+  return { text: "Who knows the password goes on, with a new token. The one that was used elsewhere is spent." };
 }
 
 async function tryStolen(diagram) {

@@ -54,7 +54,7 @@ async function traced(input, init) {
     return answer;
   }
   const { code, action } = problemIn(answer, text);
-  if (answer.status === 401 && action === "refresh") {
+  if (answer.status === 401 && ["refresh", "step_up"].includes(action)) {
     refused.set(`${method} ${path}`, (refused.get(`${method} ${path}`) ?? 0) + 1);
   }
   tell("end", { ...step, status: answer.status, code, took: Math.round(performance.now() - started) });
@@ -63,8 +63,8 @@ async function traced(input, init) {
 
 function kindOf(method, path) {
   const key = `${method} ${path}`;
-  if (path === "/auth/refresh") {
-    return "refresh";
+  if (path === "/auth/refresh" || path === "/auth/step-up") {
+    return path.slice("/auth/".length);
   }
   if (!refused.get(key)) {
     return "request";

@@ -103,7 +103,7 @@ class Diagram {
       const key = `${lane} ${step.kind} ${step.method} ${step.path}`;
       const last = this.#rows.at(-1);
       const joins = this.#rows.findLast((row) => row.key === key && row.pending > 0)
-        ?? (last?.key === key && (this.#repeating || step.kind !== "refresh") ? last : null);
+        ?? (last?.key === key && (this.#repeating || !["refresh", "step-up"].includes(step.kind)) ? last : null);
       const row = joins ?? this.#addExchange(key, step, lane);
       row.pending++;
       row.count++;
@@ -230,7 +230,7 @@ function outcomeOf({ kind, status, code }) {
   if (status === 0) {
     return "answer lost";
   }
-  return [status, code ?? (kind === "refresh" && status === 200 ? "new token" : "")].join(" ").trim();
+  return [status, code ?? (["refresh", "step-up"].includes(kind) && status === 200 ? "new token" : "")].join(" ").trim();
 }
 
 function toneOf(status) {

@@ -3,6 +3,7 @@
 import { auth } from "./client.js";
 import { byId } from "./dom.js";
 import { isNoAnswer } from "./errors.js";
+import { countDown, wordsOfWait } from "./wait.js";
 
 const REASONS = new Map(Object.entries({
   user: "You are logged out.",
@@ -24,13 +25,12 @@ const MODES = {
   },
 };
 let mode = "login";
-let waiting = null; // {timer, until}: the server lets nobody try the name that is in the form
+let endWait = null; // while the server lets nobody try the name that is in the form
 
 function show(next) {
   mode = next;
-  if (waiting) {
-    endWait();
-  }
+  endWait?.();
+  endWait = null;
   const texts = MODES[mode];
   byId("purpose").textContent = texts.purpose;
   byId("submit").textContent = texts.submit;
@@ -56,48 +56,32 @@ async function submit(event) {
   byId("submit").ariaDisabled = "true";
   try {
     await MODES[mode].enter({ username: byId("username").value, password: byId("password").value });
+    byId("submit").ariaDisabled = "false";
   } catch (error) {
+    byId("submit").ariaDisabled = "false";
     if (error.code === "rate_limited") {
       wait(error.retryAfter);
     } else {
       complain(isNoAnswer(error) ? "The server cannot be reached. Try again." : error.message);
     }
     byId("password").focus();
-  } finally {
-    byId("submit").ariaDisabled = String(waiting !== null);
   }
 }
 
-const seconds = (number) => (number === 1 ? "1 second" : `${number} seconds`);
-
-/** Too many were wrong: the button counts down, and comes back by itself. */
+/** Too many were wrong. */
 function wait(left) {
-  complain(`Too many wrong attempts. You can try again in ${seconds(left)}; until then the right password is refused, too.`);
-  waiting = { until: performance.now() + 1000 * left, timer: setInterval(count, 250) };
-  count();
-}
-
-function count() {
-  const left = Math.ceil((waiting.until - performance.now()) / 1000);
-  byId("submit").textContent = `Wait ${left} s`; // in no live region: nobody wants to hear every second
-  if (left <= 0) {
-    endWait();
+  complain(wordsOfWait(left));
+  endWait = countDown(byId("submit"), left, () => {
+    endWait = null;
     byId("error").hidden = true;
     byId("again").hidden = false;
-  }
-}
-
-function endWait() {
-  clearInterval(waiting.timer);
-  waiting = null;
-  byId("submit").textContent = MODES[mode].submit;
-  byId("submit").ariaDisabled = "false";
+  });
 }
 
 byId("form").addEventListener("submit", submit);
 byId("submit").disabled = false; // not before somebody takes care of what is sent
 byId("switch").addEventListener("click", () => show(mode === "login" ? "register" : "login"));
-byId("username").addEventListener("input", () => waiting && show(mode)); // the wait was another account's
+byId("username").addEventListener("input", () => endWait && show(mode)); // the wait was another account's
 auth.on("signedin", () => location.replace("/")); // here, or in another tab
 
 const reason = REASONS.get(new URLSearchParams(location.search).get("reason"));

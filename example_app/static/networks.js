@@ -6,7 +6,7 @@
 import { drawForeign } from "./flow.js";
 
 const HOME = "192.0.2.10";
-const AWAY = "198.51.100.7";
+export const AWAY = "198.51.100.7";
 const GUESSES = 5;
 
 const POLICIES = [

@@ -4,11 +4,13 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.example.visitor import FIREFOX, ServerLog, Visitor, drawn, newest
+from tests.example.visitor import FIREFOX, PASSWORD, ServerLog, Visitor, drawn, newest
 
 RENEWED = "1 refresh, and the answer came all the same. You would not have noticed."
 SHARED = "1 refresh for 2 tabs and 10 requests. Nobody was logged out."
 LOST = "1 refresh, and its answer was given a second time. Nobody was logged out."
+POLICIES = "Let through, refused, or asked for a proof: as the policy says. Whatever it says, at home it goes on."
+PROVEN = "Who knows the password goes on, with a new token. The one that was used elsewhere is spent."
 CAUGHT = "The theft was noticed: the session is over, for the thief and for you."
 
 
@@ -189,6 +191,18 @@ def test_everything_can_be_done_with_the_keyboard(browser, address):
     keyboard.press("Escape")
     expect(page.get_by_role("button", name="Delete account")).to_be_focused()
 
+    page.get_by_role("button", name="Be in two places").focus()
+    keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_label("Password")).to_be_focused()
+    tab_to(page, "Cancel")
+    tab_to(page, "Go on")
+    keyboard.press("Shift+Tab")
+    keyboard.press("Shift+Tab")
+    keyboard.type("correct horse battery")
+    keyboard.press("Enter")
+    expect(page.locator(".result.good:not(:empty)")).to_have_text(PROVEN)
+    expect(page.get_by_role("button", name="Be in two places")).to_be_focused()
+
     page.get_by_role("button", name="Steal it").focus()
     keyboard.press("Enter")
     expect(page.get_by_role("link", name="Go to the login")).to_be_focused()
@@ -221,6 +235,15 @@ def test_a_phone(browser, address):
     nothing_is_too_wide(visitor.page)
     visitor.play("Lose the answer", LOST)
     expect(newest(visitor.page).locator(".verdict")).to_be_in_viewport()
+    nothing_is_too_wide(visitor.page)
+    visitor.play("Change networks", POLICIES)
+    nothing_is_too_wide(visitor.page)
+    visitor.press("Be in two places")
+    expect(visitor.page.get_by_role("dialog")).to_be_in_viewport(ratio=1)
+    nothing_is_too_wide(visitor.page)
+    visitor.page.get_by_role("dialog").get_by_label("Password").fill(PASSWORD)
+    visitor.press("Go on")
+    expect(visitor.page.locator(".result:not(:empty)")).to_have_text(PROVEN)
     nothing_is_too_wide(visitor.page)
     visitor.play("Steal it", CAUGHT)
     nothing_is_too_wide(visitor.page)
@@ -270,12 +293,27 @@ def test_everything_can_be_read_in_the_light_and_in_the_dark(browser, address):
     visitor.enter("ada")
     visitor.is_in("ada")
     visitor.play("Lose the answer", LOST)
+    visitor.play("Change networks", POLICIES)
+    visitor.press("Be in two places")
+    visitor.page.get_by_role("dialog").get_by_label("Password").fill("a wrong password")
+    visitor.press("Go on")
+    expect(visitor.page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+    everything_can_be_read(visitor.page)
+    visitor.page.get_by_role("dialog").get_by_label("Password").fill(PASSWORD)
+    visitor.press("Go on")
+    expect(visitor.page.locator(".result:not(:empty)")).to_have_text(PROVEN)
     visitor.play("Steal it", CAUGHT)
-    for scheme in ("light", "dark"):
-        visitor.page.emulate_media(color_scheme=scheme)
-        assert visitor.page.evaluate(CONTRAST) == []
+    everything_can_be_read(visitor.page)
     visitor.page.get_by_role("link", name="Go to the login").click()
     visitor.is_at_login(re.compile("copy of your refresh token"))
+    for _ in range(6):
+        with visitor.page.expect_response("**/auth/login"):
+            visitor.enter("ada", "a wrong password")
+    expect(visitor.page.locator("#submit")).to_have_text(re.compile("Wait"))
+    everything_can_be_read(visitor.page)
+
+
+def everything_can_be_read(page: Page) -> None:
     for scheme in ("light", "dark"):
-        visitor.page.emulate_media(color_scheme=scheme)
-        assert visitor.page.evaluate(CONTRAST) == []
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(CONTRAST) == []

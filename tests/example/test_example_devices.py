@@ -1,5 +1,7 @@
 """Networks, devices and guessed passwords over HTTP, with nothing but what the page sends, too."""
 
+import sqlite3
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -36,6 +38,80 @@ def register(client, username="ada"):
 
 def code_of(answer):
     return answer.status_code, answer.json().get("code")
+
+
+# The password again
+
+
+@pytest.fixture
+def long_ago(tmp_path):
+    """Makes it an hour since everybody logged in."""
+
+    def happen():
+        database = sqlite3.connect(tmp_path / "example.db")
+        with database:
+            database.execute("UPDATE jwt_refresh_sessions SET created_at = created_at - 3600")
+        database.close()
+
+    return happen
+
+
+def refresh(client):
+    answer = client.post("/auth/refresh")
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": answer.headers["authorization"]}
+
+
+def test_only_who_has_just_given_the_password_deletes_an_account(client, long_ago):
+    register(client)
+    long_ago()
+    headers = refresh(client)
+    refused = client.delete("/auth/account", headers=headers)
+    assert code_of(refused) == (401, "step_up_required")
+    assert (refused.json()["action"], refused.json()["max_age"]) == ("step_up", 60)
+    assert client.get("/api/me", headers=headers).status_code == 200
+
+    for wrong in ({"username": "ada", "password": "wrong password"}, {"username": "bob", "password": PASSWORD}):
+        assert code_of(client.post("/auth/step-up", json=wrong)) == (401, "invalid_credentials")
+    assert client.delete("/auth/account", headers=refresh(client)).status_code == 401
+
+    proven = client.post("/auth/step-up", json={"username": "ada", "password": PASSWORD})
+    assert proven.status_code == 200
+    headers = {"Authorization": proven.headers["authorization"]}
+    assert client.delete("/auth/account", headers=headers).status_code == 200
+    assert code_of(client.get("/api/me", headers=headers)) == (401, "token_revoked")
+
+
+def test_somebody_elses_password_proves_nothing(app, client, long_ago):
+    register(client)
+    register(visitor(app), "bob")
+    long_ago()
+    theirs = client.post("/auth/step-up", json={"username": "bob", "password": PASSWORD})
+    assert code_of(theirs) == (401, "invalid_credentials")
+    assert code_of(client.delete("/auth/account", headers=refresh(client))) == (401, "step_up_required")
+
+
+def test_two_networks_at_once_cost_the_password(client):
+    register(client)
+    assert code_of(client.post("/auth/refresh", headers=ELSEWHERE)) == (401, "step_up_required")
+    assert code_of(client.post("/auth/refresh")) == (401, "step_up_required"), "nobody knows which of them it was"
+    spent = client.cookies["__Host-refresh_token"]
+    proven = client.post("/auth/step-up", json={"username": "ada", "password": PASSWORD})
+    assert proven.status_code == 200
+    headers = refresh(client)
+    assert client.get("/api/me", headers=headers).status_code == 200
+    with_the_copy = client.post("/auth/refresh", json={"refresh_token": spent}, headers={**ELSEWHERE, "Cookie": ""})
+    assert code_of(with_the_copy) == (401, "refresh_invalid")
+
+
+def test_a_move_that_is_none_at_once_costs_nothing(client, tmp_path):
+    """The session was used at home some minutes ago, then from the train."""
+    register(client)
+    database = sqlite3.connect(tmp_path / "example.db")
+    with database:
+        database.execute("UPDATE jwt_refresh_sessions SET last_used_at = last_used_at - 300")
+    database.close()
+    assert client.post("/auth/refresh", headers=ELSEWHERE).status_code == 200
 
 
 # A new network under each policy
