@@ -72,6 +72,34 @@ async def test_entries_are_found_by_an_index(tmp_path: Path) -> None:
     await audit.close()
 
 
+async def test_a_file_that_somebody_is_busy_with_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("CREATE TABLE notes (text TEXT)")
+        database.execute("BEGIN EXCLUSIVE")
+        audit = SQLiteAudit(path)
+        opening = asyncio.create_task(audit.open())
+        await asyncio.sleep(0.1)
+        assert not opening.done()
+        database.execute("COMMIT")
+        await opening
+        await audit.close()
+        database.execute("PRAGMA journal_mode = DELETE")
+        database.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await SQLiteAudit(path, busy_timeout=0.05).open()
+
+
+async def test_where_wal_is_impossible_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_wal(*_: Any, **options: Any) -> sqlite3.Connection:
+        return connect(":memory:", **options)  # as on a network file system, the mode stays what it is
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", without_wal)
+    with pytest.raises(RuntimeError, match="cannot use SQLite's WAL mode"):
+        await SQLiteAudit(tmp_path / "audit.db").open()
+
+
 async def test_many_instances_open_one_file_at_once(tmp_path: Path) -> None:
     audits = [SQLiteAudit(tmp_path / "audit.db") for _ in range(8)]
     await asyncio.gather(*(audit.write([an_entry(number)]) for number, audit in enumerate(audits)))

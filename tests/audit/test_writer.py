@@ -396,6 +396,28 @@ def test_one_writer_in_two_event_loops() -> None:
     assert [entry.subject for entry in kept] == ["user-3", "user-2", "user-1"]
 
 
+async def test_a_writer_that_is_cancelled_stops() -> None:
+    """At the end of a program, when nobody has closed the issuer."""
+    log, begun = Log(), asyncio.Event()
+
+    async def hang() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    log.first = hang
+    writer = AuditWriter(log)
+    for number in range(100):
+        writer.add(started(number))
+    await begun.wait()
+    assert writer._task is not None
+    writer._task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writer._task
+    log.first = None
+    await writer.finish()
+    assert len(await log.subjects()) == 100
+
+
 async def test_finishing_twice_is_no_error_and_leaves_no_task() -> None:
     writer = AuditWriter(Log())
     await writer.finish()
