@@ -12,6 +12,7 @@ from . import (
     of_sqlalchemy,
     of_step_up,
     of_stores,
+    of_telemetry,
     of_the_web,
     of_tokens,
 )
@@ -30,6 +31,7 @@ _MODULES = (
     of_the_web,
     of_step_up,
     of_gateways,
+    of_telemetry,
 )
 
 FAULTS = tuple(fault for module in _MODULES for fault in module.FAULTS)
