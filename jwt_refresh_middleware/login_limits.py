@@ -46,7 +46,7 @@ class LoginLimits:
             per_address: the same for one client address; all addresses of an IPv6 /64 count as one. A success forgets
                 nothing. Default 20 in 15 minutes. None for no limit.
             storage: ``memory://``, for one process, or the URL of a Redis that several share (``redis://``,
-                ``rediss://``; extras ``limits`` and ``redis``). Default ``memory://``.
+                ``rediss://`` or ``unix://``; extras ``limits`` and ``redis``). Default ``memory://``.
             account: which fields of the credentials name the account; each that is there counts. Or what gives the name
                 for the credentials, None if they have none; for accounts whose names have several spellings. Default
                 ``("username", "email", "login", "name")``.
@@ -130,8 +130,8 @@ def _windows(storage: str, timeout: float, clock: Callable[[], float]) -> tuple[
     """What makes a window for ``what``, so many entries and seconds; and what is to be closed."""
     if storage == "memory://":
         return lambda _, most, seconds: MemoryWindow(most, seconds, clock), None
-    if not storage.startswith(("redis://", "rediss://")):  # it may hold a password: it is not shown
-        raise ValueError("the storage of login limits is memory://, or a URL that begins with redis:// or rediss://")
+    if not storage.startswith(("redis://", "rediss://", "unix://")):  # it may hold a password: it is not shown
+        raise ValueError("the storage of login limits is memory://, or a URL: redis://, rediss:// or unix://")
     try:
         from .shared_windows import SharedStorage, SharedWindow
     except ImportError as error:

@@ -36,8 +36,9 @@ class SharedStorage:
             socket_connect_timeout=self.timeout,
             retry=Retry(NoBackoff(), 0),
         )
+        # Of the two only the pool is used; the library is stricter about URLs than the client is.
         self._storage = RedisStorage(
-            self._url,
+            "redis://pool:6379",
             implementation="redispy",
             key_prefix=_PREFIX,
             connection_pool=self._pool,  # type: ignore[arg-type]

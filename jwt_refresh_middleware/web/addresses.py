@@ -103,7 +103,7 @@ def _is_private(normal: str) -> bool:
 
 def _is_port(text: str) -> bool:
     digits = text[1:]
-    return not text or (text[0] == ":" and 0 < len(digits) <= 5 and digits.isascii() and digits.isdigit())
+    return not text or (text[0] == ":" and len(digits) <= 5 and digits.isascii() and digits.isdigit())
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:

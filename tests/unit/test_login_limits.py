@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -165,6 +165,34 @@ def test_connections_of_a_loop_that_is_gone_are_left_behind(servers: Servers) ->
     assert [asyncio.run(use()) for _ in range(2)] == [True, True]
 
 
+async def now(value: Callable[[], object]) -> object:
+    return value()
+
+
+def test_each_event_loop_has_connections_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = SharedStorage("redis://localhost", 5.0)
+    made, closed = storage._storage, []
+
+    async def aclose(*_: object) -> None:
+        closed.append(True)
+
+    monkeypatch.setattr("redis.asyncio.BlockingConnectionPool.aclose", aclose)
+    asyncio.run(storage.aclose())
+    assert closed == [], "nothing was opened"
+
+    async def use() -> None:
+        assert storage.get() is made
+        assert storage.get() is made
+        await storage.aclose()
+
+    asyncio.run(use())
+    assert closed == [True]
+    other = asyncio.run(now(storage.get))
+    assert other is not made
+    asyncio.run(storage.aclose())
+    assert closed == [True], "what another loop has opened is not closed from here"
+
+
 async def test_memory_holds_no_more_than_it_may(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jwt_refresh_middleware.attempts._MOST_KEYS", 100)
     window = MemoryWindow(3, 10, clock)
@@ -188,6 +216,17 @@ async def test_a_million_names_are_forgotten_when_they_are_over(clock: Clock) ->
     for number in range(100):
         assert await window.take(f"late {number}")
     assert len(window) == 100
+
+
+async def test_what_is_just_over_is_forgotten_for_the_next(clock: Clock) -> None:
+    window = MemoryWindow(3, 10, clock)
+    assert await window.take(KEY)
+    clock.advance(9)
+    assert await window.take(OTHER)
+    assert len(window) == 2
+    clock.advance(1)
+    assert await window.take("a third")
+    assert len(window) == 2
 
 
 async def test_a_key_with_nothing_left_takes_no_room(clock: Clock) -> None:
@@ -362,6 +401,10 @@ def test_a_step_up_counts_for_its_address_with_the_logins() -> None:
     assert [count.key for count in StepUpLimit().of_step_up("s", "1.2.3.4")] == ["s"]
 
 
+def test_one_in_a_second_is_the_least() -> None:
+    assert len(counted(LoginLimits(per_account=(1, 1), per_address=(1, 1)), {"username": "a"}, "1.2.3.4")) == 2
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -384,6 +427,23 @@ def test_a_step_up_counts_for_its_address_with_the_logins() -> None:
 def test_what_cannot_be_is_found_at_start_up(options: Any) -> None:
     with pytest.raises(ValueError):
         LoginLimits(**options)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "rediss://user:p%40ss@redis.internal:6380/3",
+        "redis://[::1]:6379",
+        "unix:///run/redis.sock?db=2",
+        "redis://:secret@10.0.0.1/0?protocol=3",
+    ],
+)
+async def test_every_url_of_the_client_will_do(url: str) -> None:
+    limits = LoginLimits(storage=url)
+    assert [what for what, *_ in counted(limits, {"username": "a"}, "1.2.3.4")] == ["address", "account"]
+    assert "secret" not in repr(vars(limits))
+    await limits.aclose()
 
 
 def test_a_password_in_a_url_is_not_told() -> None:

@@ -127,6 +127,8 @@ def test_no_more_is_read_than_a_chain_of_proxies_can_be_long() -> None:
     assert of(PROXY, ",".join(["1.2.3.4"] + ["10.0.0.2"] * 32)) == "10.0.0.2"
     assert of(PROXY, "1.2.3.4," + " " * 2040) == PROXY
     assert of(PROXY, "1.2.3.4," + " " * 2039 + "10.0.0.2") == "10.0.0.2"
+    assert of(PROXY, "1.2.3.4," + " " * 2033 + "10.0.0.2") == "10.0.0.2"
+    assert of(PROXY, "1.2.3.4," + " " * 2032 + "10.0.0.2") == "1.2.3.4"
     assert of(PROXY, "6" * 100_000 + ",1.2.3.4,10.0.0.2") == "1.2.3.4"
     cut = "1.2.3.4" + "," + "10.0.0.2" + " " * 2039
     assert of(PROXY, cut) == "10.0.0.2"

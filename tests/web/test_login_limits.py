@@ -335,6 +335,21 @@ async def test_the_longer_wait_is_told(in_memory: Callable[..., Service], asked:
     limited(await guess(service, 1, **elsewhere(1)), 900)
 
 
+async def test_a_limit_that_is_over_by_now_was_reached(
+    in_memory: Callable[..., Service], asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = in_memory(per_account=(1, 900))
+    await guess(service, 1)
+
+    async def over(*_: Any) -> float:
+        return 0
+
+    monkeypatch.setattr("jwt_refresh_middleware.attempts.MemoryWindow.wait", over)
+    limited(await guess(service, 1), 1)
+    assert await service.event_names() == ["login_failed", "rate_limited"]
+    assert service.events[-1].what == "account"
+
+
 async def test_a_failed_login_is_told_with_its_address(guarded: Service) -> None:
     await guess(guarded, 1, **elsewhere(5))
     assert await guarded.event_names() == ["login_failed"]
@@ -350,12 +365,12 @@ async def test_the_log_is_not_flooded(
     with caplog.at_level(logging.WARNING, logger="jwt_refresh_middleware"):
         await guess(service, 100)
         assert len(caplog.records) == 1
-        monotonic.advance(9.9)
+        monotonic.advance(9.5)
         await guess(service, 10)
         assert len(caplog.records) == 1
         await guess(service, 50, {"username": "bob"})
         assert len(caplog.records) == 2, "an address is another thing than an account"
-        monotonic.advance(0.2)
+        monotonic.advance(0.5)
         await guess(service, 50, **elsewhere(1))
         assert len(caplog.records) == 3
     assert (await service.event_names()).count("rate_limited") > 190
