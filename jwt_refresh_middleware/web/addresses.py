@@ -10,6 +10,8 @@ from ..rounds import log
 
 _MOST_HOPS = 32
 _MOST_BYTES = 2048
+_LOOKS = 100
+"""How many of the first requests are looked at for a proxy that was forgotten."""
 
 
 class ClientAddresses:
@@ -26,13 +28,13 @@ class ClientAddresses:
         if isinstance(trusted_proxies, str):
             raise TypeError('trusted_proxies is a list: ["10.0.0.0/8"]')
         self._trusted = [_network(text) for text in trusted_proxies]
-        self._unsaid = not self._trusted
+        self._looks = 0 if self._trusted else _LOOKS
 
     def of(self, scope: Scope) -> str | None:
         """The address of the client; None if the peer has none (a Unix socket), which is not trusted then."""
         client = scope.get("client")
         peer: str | None = (client[0] or None) if client else None
-        if self._unsaid and peer:
+        if self._looks and peer:
             self._look(scope, address(peer))
         if not self._trusted or not peer or not self._is_trusted(address(peer)):
             return peer
@@ -51,9 +53,10 @@ class ClientAddresses:
 
     def _look(self, scope: Scope, peer: str) -> None:
         """Warn, once, of what looks like a proxy that nobody has named; a server that has read the header is in it."""
+        self._looks -= 1
         hops = [_address(entry) for entry in _hops(scope)]
         if any(hops) and peer not in hops and _is_private(peer):
-            self._unsaid = False
+            self._looks = 0
             log.warning("%s sends X-Forwarded-For and is none of trusted_proxies: a proxy's clients are all one", peer)
 
     def _is_trusted(self, normal: str) -> bool:

@@ -201,6 +201,11 @@ def test_what_may_be_in_order_is_not_told_of(caplog: pytest.LogCaptureFixture, p
     assert looks_like_a_proxy(caplog, (peer, header)) == 0
 
 
+def test_it_is_looked_for_in_the_first_hundred_requests(caplog: pytest.LogCaptureFixture) -> None:
+    assert looks_like_a_proxy(caplog, *[("1.2.3.4", "")] * 99, (PROXY, "1.2.3.4")) == 1
+    assert looks_like_a_proxy(caplog, *[("1.2.3.4", "")] * 100, *[(PROXY, "1.2.3.4")] * 2) == 0
+
+
 def test_where_proxies_are_named_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
     assert looks_like_a_proxy(caplog, ("192.168.0.1", "1.2.3.4"), trusted=["10.0.0.0/8"]) == 0
 
