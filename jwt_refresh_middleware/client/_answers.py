@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ._errors import RefreshError, RefreshUnavailable, SessionEnded, StepUpRequired
+from ._errors import RefreshError, RefreshUnavailable, SessionEnded, StepUpRefused, StepUpRequired
 from ._tokens import Tokens
 
 _ACTIONS = ("refresh", "login", "step_up", "retry", "none")
@@ -68,6 +68,20 @@ def judge(answer: Answer | Lost, before: Tokens) -> Tokens | RefreshError:
     if answer.status in {400, 401, 403} and action in {"login", "none"}:
         return SessionEnded(f"the session has ended ({code}): log in again", code=code, problem=problem)
     return _unexpected(answer, problem)
+
+
+def judge_step_up(answer: Answer | Lost, before: Tokens) -> Tokens | RefreshError:
+    """What an answer to the refresh token of ``before`` with credentials says: as ``judge``, but for those.
+
+    That they are wrong, or cannot be read, is not the end of the session.
+    """
+    outcome = judge(answer, before)
+    if isinstance(outcome, SessionEnded) and (
+        outcome.code == "invalid_credentials" or outcome.problem["action"] == "none"
+    ):
+        text = f"the step-up was refused ({outcome.code})"
+        return StepUpRefused(text, code=outcome.code, problem=outcome.problem)
+    return outcome
 
 
 def _unexpected(answer: Answer, problem: Mapping[str, Any] | None = None) -> RefreshUnavailable:

@@ -5,6 +5,7 @@
     RefreshError
     ├── SessionEnded         the session is over: log in again, then set the new tokens
     ├── StepUpRequired       the session lives, but the person must authenticate again first
+    ├── StepUpRefused        what the person gave for that was not right; the session lives
     └── RefreshUnavailable   nobody knows: try again later, the session is kept
 """
 
@@ -44,7 +45,26 @@ class SessionEnded(RefreshError):
 class StepUpRequired(RefreshError):
     """The server wants the person to authenticate again before it renews (RFC 9470). The tokens are kept.
 
-    ``POST {prefix}/step-up`` with the refresh token and credentials, without this auth, answers with new tokens.
+    ``RefreshAuth.step_up`` sends what the person gives for that.
+    """
+
+    @property
+    def max_age(self) -> int | None:
+        """How many seconds ago the person may have authenticated; None if the server does not say (RFC 9470, 3)."""
+        value = self.problem.get("max_age")
+        return value if isinstance(value, int) else None
+
+    @property
+    def acr_values(self) -> tuple[str, ...]:
+        """Authentication contexts of which one is needed; empty if the server does not say (RFC 9470, 3)."""
+        value = self.problem.get("acr_values")
+        return tuple(value.split()) if isinstance(value, str) else ()
+
+
+class StepUpRefused(RefreshError):
+    """A step-up was answered that this is not the person of the session, mostly ``invalid_credentials``.
+
+    The tokens are kept, and nothing of the session has changed.
     """
 
 

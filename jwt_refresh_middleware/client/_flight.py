@@ -24,8 +24,8 @@ class Landing:
 
     Attributes:
         error: what each who waited for it gets.
-        abandoned: it never arrived: its event loop was closed under it, or its thread interrupted. Somebody else
-            starts again.
+        abandoned: it never arrived: its event loop was closed under it, or its thread interrupted. Or it was no
+            refresh, and came to nothing. Somebody else starts again.
     """
 
     error: Exception | None = None

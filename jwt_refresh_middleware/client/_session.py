@@ -7,15 +7,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
-from ._answers import Lost, judge
+from ._answers import Answer, Lost, judge, judge_step_up
 from ._errors import RefreshError, RefreshUnavailable, SessionEnded
 from ._tokens import Tokens
 from ._transport import Call, Pause, Post, Steps
 
 _LONGEST_BACKOFF = 30.0
 _POLL = 0.02
+T = TypeVar("T")
+_Asking = Generator[Post | Pause | Call, Any, T]
 
 
 class Lock(Protocol):
@@ -116,14 +119,24 @@ class ClientSession:
         Raises:
             RefreshError: one of the tree; the tokens are dropped only with SessionEnded.
         """
+        yield from self._exchange(partial(self._renewed, want), locked=locked)
+
+    def step_up(self, credentials: Mapping[str, Any], *, locked: bool = True) -> Steps:
+        """Get new tokens for ``credentials`` of the person whose session it is, in the same order.
+
+        Raises:
+            RefreshError: as ``renew``, or StepUpRefused. Whatever it is, refreshes go on as before.
+        """
+        yield from self._exchange(partial(self._stepped_up, credentials), locked=locked)
+
+    def _exchange(self, obtain: Callable[[Tokens], "_Asking[Tokens | None]"], *, locked: bool) -> Steps:
+        """What ``obtain`` makes of the tokens that are held or saved, kept everywhere; it says None for nothing new."""
         lock = (yield from self._acquire()) if locked else None
         try:
             held = yield from self._look_up(self._tokens)
             if held is None:
                 raise self.ended
-            if want.is_met_by(held, self._leeway):
-                return
-            tokens = yield from self._refresh(held, want.ended if held is want.stale else None)
+            tokens = yield from obtain(held)
             if tokens is None:
                 return
             if self.hooks.save is not None:
@@ -155,30 +168,45 @@ class ClientSession:
         self._replace(held, saved)
         return self._tokens
 
-    def _refresh(self, held: Tokens, ended: SessionEnded | None) -> Generator[Any, Any, Tokens | None]:
-        """The new tokens; None if somebody else provided some meanwhile."""
-        outcome = ended or (yield from self._ask(held))
+    def _renewed(self, want: Want, held: Tokens) -> "_Asking[Tokens | None]":
+        """None if ``held`` is what is wanted, or somebody else provided tokens meanwhile."""
+        if want.is_met_by(held, self._leeway):
+            return None
+        outcome: Tokens | RefreshError = self._failure
+        if want.ended is not None and held is want.stale:
+            outcome = want.ended
+        elif not self.is_waiting:
+            outcome = judge((yield from self._ask(Post(held.refresh))), held)
+        if isinstance(outcome, RefreshError) and not isinstance(outcome, SessionEnded):
+            raise self._note(outcome)
+        return (yield from self._settle(held, outcome))
+
+    def _stepped_up(self, credentials: Mapping[str, Any], held: Tokens) -> "_Asking[Tokens | None]":
+        """However often the person is wrong, it says nothing about refreshes: they do not wait longer for it."""
+        outcome = judge_step_up((yield from self._ask(Post(held.refresh, credentials))), held)
+        if isinstance(outcome, RefreshError) and not isinstance(outcome, SessionEnded):
+            raise outcome
+        return (yield from self._settle(held, outcome))
+
+    def _settle(self, held: Tokens, outcome: Tokens | SessionEnded) -> "_Asking[Tokens | None]":
+        """Take the new tokens, or the end; None if somebody else provided some meanwhile."""
         if isinstance(outcome, SessionEnded):
             if not self._replace(held, None, outcome):
                 return None
             if (yield from self._look_up(None)) is None:  # another process may have a new login
                 raise outcome
             return None
-        if isinstance(outcome, RefreshError):
-            raise self._note(outcome)
         self._failures, self._retry_at = 0, 0.0
         self._refreshed_at = time.monotonic()
         return outcome if self._replace(held, outcome) else None
 
-    def _ask(self, held: Tokens) -> Generator[Post | Pause, Any, Tokens | RefreshError]:
+    def _ask(self, post: Post) -> "_Asking[Answer | Lost]":
         """Ask once more if nothing came: the answer may have been lost, and the server gives the same one again."""
-        if self.is_waiting:
-            return self._failure
-        answer = yield Post(held.refresh)
+        answer: Answer | Lost = yield post
         if isinstance(answer, Lost):
             yield Pause(random.uniform(0.2, 0.4))  # noqa: S311  it spreads load
-            answer = yield Post(held.refresh)
-        return judge(answer, held)
+            answer = yield post
+        return answer
 
     def _note(self, failure: RefreshError) -> RefreshError:
         """Leave the server alone for as long as it asked for, else longer each time. Returns what to raise."""

@@ -8,7 +8,7 @@ caller's event hooks, redirects and cookies away from the refresh token.
 import asyncio
 import inspect
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from types import ModuleType
@@ -30,9 +30,10 @@ _FAILURES: tuple[type[Exception], ...] = (*RequestErrors, _Excess)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Post:
-    """Send the refresh token. Answered with an Answer or Lost."""
+    """Send the refresh token, with credentials to where those go. Answered with an Answer or Lost."""
 
     refresh: str
+    credentials: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Transport:
     """What the refreshes of one auth have in common."""
 
     url: str
+    step_up_url: str
     timeout: float
     client: Callable[[], Any] | None
     async_client: Callable[[], Any] | None
@@ -146,8 +148,8 @@ class Carrier:
         """The time-out is said here, as a client that the program made may have none."""
         request = client.build_request(
             "POST",
-            self.transport.url,
-            json={"refresh_token": step.refresh},
+            self.transport.url if step.credentials is None else self.transport.step_up_url,
+            json={**(step.credentials or {}), "refresh_token": step.refresh},
             # Not compressed: a small answer could become a large one.
             headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": self.user_agent or ""},
             timeout=self.transport.timeout,

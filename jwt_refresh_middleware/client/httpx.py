@@ -5,6 +5,7 @@ What may go wrong::
     RefreshError
     ├── SessionEnded         the session is over: log in again, then set the new tokens
     ├── StepUpRequired       the session lives, but the person must authenticate again first
+    ├── StepUpRefused        what the person gave for that was not right; the session lives
     └── RefreshUnavailable   nobody knows: try again later, the session is kept
 """
 
@@ -14,9 +15,9 @@ from contextlib import closing
 from typing import Any
 
 from ._answers import problem_of
-from ._errors import RefreshError, RefreshUnavailable, SessionEnded, StepUpRequired
+from ._errors import RefreshError, RefreshUnavailable, SessionEnded, StepUpRefused, StepUpRequired
 from ._file import TokenFile
-from ._libraries import BaseAuth
+from ._libraries import URL, BaseAuth
 from ._origins import Origins
 from ._renewals import Renewals
 from ._replay import Replay
@@ -24,7 +25,15 @@ from ._session import ClientSession, Hooks, Lock, Want
 from ._tokens import Tokens
 from ._transport import Transport
 
-__all__ = ["RefreshAuth", "RefreshError", "RefreshUnavailable", "SessionEnded", "StepUpRequired", "TokenFile"]
+__all__ = [
+    "RefreshAuth",
+    "RefreshError",
+    "RefreshUnavailable",
+    "SessionEnded",
+    "StepUpRefused",
+    "StepUpRequired",
+    "TokenFile",
+]
 
 _MARK = (
     "jwt_refresh_auth"  # in request.extensions: the tokens whose header this auth set, which is not the caller's own
@@ -105,7 +114,10 @@ class RefreshAuth(BaseAuth):
         hooks = Hooks(on_tokens=on_tokens, load=load, save=save, lock=lock)
         given = None if tokens is None else Tokens.given(tokens)
         self._session = ClientSession(given, hooks, leeway=self._leeway, patience=2 * timeout)
-        transport = Transport(url=refresh_url, timeout=timeout, client=client, async_client=async_client)
+        step_up_url = str(URL(refresh_url).join("step-up"))
+        transport = Transport(
+            url=refresh_url, step_up_url=step_up_url, timeout=timeout, client=client, async_client=async_client
+        )
         self._renewals = Renewals(self._session, transport)
 
     @property
@@ -129,6 +141,36 @@ class RefreshAuth(BaseAuth):
             ValueError: no refresh token, or a member that cannot be.
         """
         self._session.set(None if tokens is None else Tokens.given(tokens))
+
+    def step_up(self, credentials: Mapping[str, Any]) -> None:
+        """The person of the session authenticates again (RFC 9470); the new tokens are kept as after a refresh.
+
+        It posts to ``step-up`` beside ``refresh_url``, by the library and under the user agent of the last request.
+        Requests that need a new token meanwhile wait for it. It does not repeat a request that was refused.
+
+        Args:
+            credentials: what ``authenticate`` of the server takes; JSON.
+
+        Raises:
+            StepUpRefused: they are not right; the session goes on.
+            SessionEnded, RefreshUnavailable: as a request raises them; after too many attempts the latter has the
+                code ``rate_limited``.
+            StepUpRequired: they are right and not enough.
+            TypeError: ``credentials`` is not a mapping of JSON values.
+            RuntimeError: it was called by load, save or on_tokens, which it would wait for.
+        """
+        _raise(self._renewals.step_up(self._checked(credentials)))
+
+    async def step_up_async(self, credentials: Mapping[str, Any]) -> None:
+        """:meth:`step_up` in asyncio and trio. Once begun it is finished, also if the caller is cancelled."""
+        _raise(await self._renewals.step_up_async(self._checked(credentials)))
+
+    def _checked(self, credentials: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not isinstance(credentials, Mapping):
+            raise TypeError(f"credentials must be a mapping, not {type(credentials).__name__}")
+        if self._renewals.is_aboard():
+            raise RuntimeError("load, save and on_tokens are part of a refresh: no step-up can begin in them")
+        return dict(credentials)
 
     def __repr__(self) -> str:
         return f"RefreshAuth({self._refresh_url!r})"
@@ -164,6 +206,7 @@ class RefreshAuth(BaseAuth):
         if not self._is_concerned(request):
             yield request
             return
+        self._renewals.note(request)
         replay = Replay(request)
         sent = yield from self._ready()
         response = yield _attach(request, sent)
@@ -228,6 +271,11 @@ def _resume(flow: _Flow, outcome: Any) -> Any:
         return flow.throw(outcome) if isinstance(outcome, Exception) else flow.send(outcome)
     except StopIteration:
         return None
+
+
+def _raise(error: Exception | None) -> None:
+    if error is not None:
+        raise error
 
 
 def _attach(request: Any, tokens: Tokens) -> Any:

@@ -42,6 +42,10 @@ class Service:
         self.seen: list[tuple[str, str, str | None]] = []
         """Method, path and Authorization of each request to the app, those it refused included."""
         self.bodies: list[bytes] = []
+        self.step_ups: list[dict[str, str]] = []
+        """The headers of each step-up that arrived."""
+        self.canned_step_ups: list[Canned | None] = []
+        """Answers to the next step-ups; None for the app's own, which is then lost on its way."""
         self.canned: list[Canned] = []
         """Answers to the next refreshes, the app not being asked."""
         self.lose: list[str] = []
@@ -95,6 +99,10 @@ class Service:
         if scope["path"] == "/auth/refresh":
             await self._refresh(headers, scope, receive, send)
             return
+        if scope["path"] == "/auth/step-up":
+            self.step_ups.append(headers)
+            await self._step_up(scope, receive, send)
+            return
         if not scope["path"].startswith("/auth/"):
             self.seen.append((scope["method"], scope["path"], headers.get("authorization")))
             if self.refused:
@@ -121,6 +129,19 @@ class Service:
             return
         for message in held:
             await send(message)
+
+    async def _step_up(self, scope: Any, receive: Any, send: Any) -> None:
+        self.arrived.set()
+        while not self.gate.is_set():
+            await asyncio.sleep(0.005)
+        canned = self.canned_step_ups.pop(0) if self.canned_step_ups else ()
+        if canned:
+            await _answer(canned, send)
+        elif canned is None:
+            await self._app(scope, receive, lambda message: _hold([], message))
+            await _drop(send)
+        else:
+            await self._app(scope, receive, send)
 
     def login(self, username: str = "alice", agent: str | None = None) -> dict[str, Any]:
         """The tokens of a new session. Without an agent it is bound to none."""

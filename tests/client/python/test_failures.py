@@ -19,6 +19,7 @@ from jwt_refresh_middleware.client.httpx import (
     RefreshError,
     RefreshUnavailable,
     SessionEnded,
+    StepUpRefused,
     StepUpRequired,
 )
 
@@ -242,6 +243,7 @@ def test_step_up(library: ModuleType, service: Service) -> None:
         with pytest.raises(StepUpRequired) as caught:
             client.get(service.private)
         assert (caught.value.problem["acr_values"], caught.value.problem["max_age"]) == ("mfa", 300)
+        assert (caught.value.acr_values, caught.value.max_age) == (("mfa",), 300)
         assert auth.tokens and auth.tokens["refresh_token"] == before["refresh_token"]
         with pytest.raises(StepUpRequired):
             client.get(service.private)
@@ -366,6 +368,7 @@ def test_our_401_and_a_refresh_that_fails(library: ModuleType, service: Service)
 def test_the_errors_are_a_tree_that_can_be_copied_and_pickled() -> None:
     assert issubclass(SessionEnded, RefreshError)
     assert issubclass(StepUpRequired, RefreshError)
+    assert issubclass(StepUpRefused, RefreshError)
     assert issubclass(RefreshUnavailable, RefreshError)
     error = RefreshUnavailable("down", code="network", problem={"a": 1}, retry_after=2.0, status=503)
     for other in (copy.copy(error), pickle.loads(pickle.dumps(error)), error.another()):
