@@ -132,7 +132,7 @@ export function createAuthClient({
 	function look() {
 		clearTimeout(timer);
 		if (autoRefresh && alive() && !page?.hidden) {
-			timer = setTimeout(() => alive() && renew().catch(() => {}), Math.max(due, after) - now() + 99);
+			timer = setTimeout(getAccessToken, Math.max(due, after) - now() + 99, base, true);
 			timer.unref?.();
 		}
 	}
@@ -193,11 +193,11 @@ export function createAuthClient({
 		return answer;
 	}
 
-	async function getAccessToken(url = base) {
+	async function getAccessToken(url = base, again) {
 		if (![base.origin, ...allowedOrigins].includes(new URL(url, here).origin)) return null;
 		const expiresIn = local?.[issuer] - Date.now() / 1000;
 		if (!token && store.accessToken && expiresIn > 0) hold(store.accessToken, expiresIn);
-		if (token ? due < now() : alive()) await renew().catch((error) => token || stepUp(error));
+		if (token ? due < now() : alive()) await renew().catch((error) => token || again || stepUp(error));
 		return token;
 	}
 

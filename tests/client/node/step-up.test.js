@@ -214,6 +214,17 @@ test("a refresh that nobody waits for asks nobody; while the token lives request
   assert.equal(world.named("refresherror")[0].error.action, "step_up");
 });
 
+test("who gave up is not asked again by a timer", async (t) => {
+  t.mock.method(Math, "random", () => 0);
+  const world = new Bank({ session: { sub: "ann", sid: "s" } });
+  world.answers = [null];
+  world.marked = true;
+  await assert.rejects(world.auth.restore(), { code: "step_up_required" });
+  await until(() => world.refreshes >= 4);
+  assert.deepEqual([world.demands.length, world.named("signedout")], [1, []]);
+  world.auth.dispose();
+});
+
 test("proven elsewhere: the dialog is told, its answer is not sent, and the requests go on", async () => {
   const world = await entered();
   const waiting = get(world, "/bank", "/bank/2");
