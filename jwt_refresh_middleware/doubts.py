@@ -84,13 +84,12 @@ class Doubts:
             listed = await self._within_limit(policy.session_limit, session, listed, device, now)
         found = findings(policy, self._locator, session, listed, device, now)
         self._tell(found)
-        ended = {finding.other_session_id for finding in found if finding.action == "revoke"}
+        ended = _ended_by(found)
         while ended:  # one after the other, until nobody is left elsewhere
-            for session_id in ended:
-                await self._backing.end(session_id, "logged_in_elsewhere", session.subject)
+            for session_id, rule in ended.items():
+                await self._backing.end(session_id, rule, session.subject)
             listed = [one for one in listed if one.id not in ended]
-            more = findings(policy, self._locator, session, listed, device, now)
-            ended = {finding.other_session_id for finding in more if finding.action == "revoke"}
+            ended = _ended_by(findings(policy, self._locator, session, listed, device, now))
         if any(finding.action == "step_up" for finding in found):
             return await self._mark_new(session, device, now, found)
         return session
@@ -127,3 +126,8 @@ class Doubts:
     def _tell(self, found: Sequence[Finding]) -> None:
         for finding in found:
             self._teller.tell(finding.event)
+
+
+def _ended_by(found: Sequence[Finding]) -> dict[str, str]:
+    """The sessions elsewhere that end, each with the rule that ends it."""
+    return {finding.other_session_id: finding.rule for finding in found if finding.action == "revoke"}
