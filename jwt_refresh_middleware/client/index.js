@@ -83,7 +83,7 @@ export function createAuthClient({
 		let wait, answer;
 		try {
 			answer = await fetch(issuer + path, {
-				keepalive: true, method: "POST", body: JSON.stringify(content),
+				method: "POST", keepalive: true, body: JSON.stringify(content),
 				signal: AbortSignal.any?.([era.signal, wait = AbortSignal.timeout(timeout * 1000)]),
 				credentials: cookie ? "include" : "omit",
 				headers: { "Content-Type": "application/json", ...(cookie || { "X-Token-Transport": transport }), ...headers },
