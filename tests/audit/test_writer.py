@@ -418,6 +418,35 @@ async def test_a_writer_that_is_cancelled_stops() -> None:
     assert len(await log.subjects()) == 100
 
 
+async def test_a_log_that_hangs_to_the_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{WRITER}._LAST_WORDS", 0.02)
+    log = Log()
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    log.first = hang
+    writer = AuditWriter(log)
+    writer.add(started(1))
+    await writer.finish()
+    await asyncio.sleep(0.01)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.usefixtures("slow")
+async def test_after_an_end_events_wait_for_their_round_again() -> None:
+    log = Log()
+    writer = AuditWriter(log)
+    writer.add(started(1))
+    await writer.finish()
+    writer.add(started(2))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(log.batches) == 1
+    await writer.finish()
+    assert len(log.batches) == 2
+
+
 async def test_finishing_twice_is_no_error_and_leaves_no_task() -> None:
     writer = AuditWriter(Log())
     await writer.finish()
