@@ -84,15 +84,21 @@ class Doubts:
             listed = await self._within_limit(policy.session_limit, session, listed, device, now)
         found = findings(policy, self._locator, session, listed, device, now)
         self._tell(found)
-        ended = _ended_by(found)
-        while ended:  # one after the other, until nobody is left elsewhere
-            for session_id, rule in ended.items():
-                await self._backing.end(session_id, rule, session.subject)
-            listed = [one for one in listed if one.id not in ended]
-            ended = _ended_by(findings(policy, self._locator, session, listed, device, now))
+        await self._end_others(session, listed, found, device, now)
         if any(finding.action == "step_up" for finding in found):
             return await self._mark_new(session, device, now, found)
         return session
+
+    async def _end_others(
+        self, session: Session, listed: Sequence[Session], found: Sequence[Finding], device: Device, now: float
+    ) -> None:
+        """End what the rules have found elsewhere, and whatever they find then, until nobody is left there."""
+        for _ in listed:
+            ended = _ended_by(found)
+            for session_id, rule in ended.items():
+                await self._backing.end(session_id, rule, session.subject)
+            listed = [one for one in listed if one.id not in ended]
+            found = findings(self._policy, self._locator, session, listed, device, now) if ended else ()
 
     async def _within_limit(
         self, limit: int, session: Session, listed: Sequence[Session], device: Device, now: float

@@ -139,6 +139,7 @@ async def test_a_login_elsewhere_may_end_the_others(store: SessionStore, clock: 
     await issuer.login("ann", device=HOME)
     bobs = await issuer.login("bob", device=HOME)
     second = await issuer.login("ann", device=AWAY)
+    assert [session.id for session in await issuer.sessions("ann")] == [second.session.id]
     near = await issuer.login("ann", device=AWAY)
     assert {session.id for session in await issuer.sessions("ann")} == {second.session.id, near.session.id}
     assert await outcome(issuer, first.refresh_token, HOME) == "refresh_invalid"
