@@ -10,7 +10,7 @@ export const AWAY = "198.51.100.7";
 const GUESSES = 5;
 
 const POLICIES = [
-  ["roaming", "roaming, the default"], ["strict", "strict"], ["off", "off"], ["step_up", "on_ip_change=\"step_up\""],
+  ["roaming", "roaming, the default"], ["strict", "strict"], ["off", "off"], ["step_up", "on_ip_change: step_up"],
 ];
 const AS_EXPECTED = { roaming: [200, 200], strict: [401, 200], off: [200, 200], step_up: [401, 200] };
 

@@ -1,10 +1,11 @@
 """Pictures of the example app, taken from the running one: ``python -m tests.example.screenshot docs/images``.
 
 ``example.png``, ``example-dark.png`` and ``example-phone.png`` in a realistic state, and ``theft.png`` while the
-refresh token is being stolen. Another directory gets more of them, to look at: the end of a session, the login, two
-tabs.
+refresh token is being stolen. Another directory gets more of them, to look at: the end of a session, the login, other
+networks, the password that is asked for again, two tabs.
 """
 
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.example.serving import BROWSER_ARGUMENTS, chromium_path, serving
-from tests.example.visitor import FIREFOX, Visitor, newest
+from tests.example.visitor import FIREFOX, PASSWORD, Visitor, newest
 
 NOTES = (
     "Return the library books before Friday",
@@ -21,24 +22,34 @@ NOTES = (
     "Water the ferns - the big one twice",
     "Call the plumber about the kitchen tap",
 )
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 DESKTOP = {"width": 1280, "height": 880}
 PHONE = {"width": 390, "height": 844}
 
 
 def with_notes_and_devices(browser: Browser, address: str) -> Visitor:
-    visitor = Visitor(browser, address, viewport=DESKTOP, reduced_motion="no-preference")
+    visitor = Visitor(browser, address, viewport=DESKTOP, reduced_motion="no-preference", user_agent=CHROME)
     visitor.register()
     for note in NOTES:
         visitor.page.get_by_label("New note").fill(note)
         visitor.press("Add")
         expect(visitor.page.locator("#notes > li").first).to_contain_text(note)
-    laptop = Visitor(browser, address, user_agent=FIREFOX)
-    laptop.enter("ada")
-    laptop.is_in("ada")
+    laptop = Visitor(browser, address, user_agent=FIREFOX, extra_http_headers={"X-Forwarded-For": "198.51.100.7"})
+    log_in_from_another_network(laptop)
     laptop.context.close()
     visitor.press("Reload")
     expect(visitor.page.locator("#devices > li")).to_have_count(2)
     return visitor
+
+
+def log_in_from_another_network(visitor: Visitor) -> None:
+    """From a second one at once, so that the password is asked for again."""
+    visitor.enter("ada")
+    proof = visitor.page.get_by_role("dialog")
+    proof.get_by_label("User name").fill("ada")
+    proof.get_by_label("Password").fill(PASSWORD)
+    proof.get_by_role("button", name="Go on").click()
+    visitor.is_in("ada")
 
 
 def into_a_realistic_state(visitor: Visitor) -> None:
@@ -88,12 +99,36 @@ def the_rest(visitor: Visitor, target: Path) -> None:
     page.get_by_role("link", name="Go to the login").click()
     expect(page.locator("#notice")).to_be_visible()
     page.screenshot(path=target / "login.png")
-    visitor.enter("ada")
-    visitor.is_in("ada")
+    for _ in range(6):
+        with page.expect_response("**/auth/login"):
+            visitor.enter("bob", "a wrong password")
+    expect(page.locator("#submit")).to_have_text(re.compile("Wait"))
+    page.screenshot(path=target / "throttled.png")
+    log_in_from_another_network(visitor)
+    networks(visitor, target)
     with visitor.context.expect_page() as opened:
         visitor.press("Open a second tab")
     expect(newest(opened.value).locator(".verdict")).to_be_visible()
     opened.value.screenshot(path=target / "tabs.png")
+
+
+def networks(visitor: Visitor, target: Path) -> None:
+    page = visitor.page
+    visitor.press("Change networks")
+    expect(newest(page).locator(".verdict")).to_be_visible()
+    page.screenshot(path=target / "networks.png")
+    visitor.press("Be in two places")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    for scheme, size in (("light", DESKTOP), ("dark", PHONE)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(size)
+        page.screenshot(path=target / f"proof-{scheme}.png")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(DESKTOP)
+    page.get_by_role("dialog").get_by_label("Password").fill(PASSWORD)
+    visitor.press("Go on")
+    expect(newest(page).locator(".verdict")).to_be_visible()
+    page.screenshot(path=target / "two-places.png")
 
 
 def main(target: Path) -> None:

@@ -57,6 +57,18 @@ def test_the_whole_flow_through_it(tmp_path):
         assert client.get("/auth/jwks.json").json() == httpx2.get(f"{app}/auth/jwks.json", trust_env=False).json()
 
 
+def test_the_notes_app_learns_where_a_request_came_from(tmp_path):
+    """The gateway adds whom it was connected to: in a test this machine, which is believed; so the rest is, too."""
+    with serving(tmp_path, ACCESS_TTL="600") as app, gateway(tmp_path, app) as front, register(front) as client:
+        elsewhere = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+        assert client.post("/auth/login", json=ADA, headers=elsewhere).status_code == 200
+        cookie = {"cookie": f"__Host-refresh_token={client.cookies['__Host-refresh_token']}"}
+        little = client.post("/demo/presets/off/auth/login", headers=cookie)
+        assert little.status_code == 200, "it has a login of its own"
+        sessions = client.get("/auth/sessions").json()["sessions"]
+        assert [session["ip"] for session in sessions] == ["127.0.0.1", "198.51.100.7"]
+
+
 def test_it_refuses_by_itself_and_says_where_to_refresh(tmp_path):
     with serving(tmp_path) as app, gateway(tmp_path, app) as front, register(front) as client:
         forged = client.headers["authorization"][:-8] + "AAAAAAAA"
@@ -116,6 +128,7 @@ def test_what_is_behind_learns_who_it_is_and_nobody_else_can_say(tmp_path):
     name = "zo\u00eb,admin"
     with running_behind(tmp_path) as (app, front), register(app, name) as known:
         lies = {"x-authenticated-user": "root", "X_Authenticated_User": "root", "x-authenticated-scopes": "all"}
+        lies |= {"x-forwarded-for": "203.0.113.9"}
         answer = httpx2.request(
             "PUT",
             f"{front}/api/any%20thing?a=%2F&b",
@@ -133,6 +146,7 @@ def test_what_is_behind_learns_who_it_is_and_nobody_else_can_say(tmp_path):
         assert names.count("x-authenticated-user") == 1
         assert "x_authenticated_user" not in names
         assert "te" not in names
+        assert [value for one, value in seen["headers"] if one == "x-forwarded-for"] == ["203.0.113.9", "127.0.0.1"]
         assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
         public = httpx2.get(f"{front}/static/x", headers=lies, trust_env=False).json()
         assert not [one for one, _ in public["headers"] if "authenticated" in one], "nobody is nobody"

@@ -24,7 +24,7 @@ def test_a_change_of_network_under_each_preset(browser, address, tmp_path):
             "roaming, the default 200 event device_changed 200",
             "strict 401 device_mismatch event device_mismatch 200",
             "off 200 no event 200",
-            'on_ip_change="step_up" 401 step_up_required event step_up_required 200',
+            "on_ip_change: step_up 401 step_up_required event step_up_required 200",
         ]
     assert [cookie["name"] for cookie in visitor.context.cookies()] == ["__Host-refresh_token"]
     visitor.press("Ask the API")
