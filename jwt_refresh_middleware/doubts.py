@@ -95,10 +95,12 @@ class Doubts:
         """End what the rules have found elsewhere, and whatever they find then, until nobody is left there."""
         for _ in listed:
             ended = _ended_by(found)
+            if not ended:
+                return
             for session_id, rule in ended.items():
                 await self._backing.end(session_id, rule, session.subject)
             listed = [one for one in listed if one.id not in ended]
-            found = findings(self._policy, self._locator, session, listed, device, now) if ended else ()
+            found = findings(self._policy, self._locator, session, listed, device, now)
 
     async def _within_limit(
         self, limit: int, session: Session, listed: Sequence[Session], device: Device, now: float
