@@ -18,23 +18,27 @@ from .passwords import Passwords
 from .settings import LOOPBACK, Settings
 
 
+def _issuer(settings: Settings, people: Accounts, stage: demo.Stage) -> Issuer:
+    return Issuer(
+        settings.keys,
+        SQLiteStore(settings.database),
+        access_ttl=settings.access_ttl,
+        refresh_ttl=settings.refresh_ttl,
+        load_identity=people.load_identity,
+        # The same browser from anywhere; but who is in two networks at once has to prove who they are.
+        device_policy=DevicePolicy(concurrent_networks="step_up"),
+        on_event=stage.count,
+        locator=places.Invented(),
+    )
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The whole app. Nothing is opened before it starts; the middleware opens and closes the session store."""
     database = Database(settings.database)
     people = Accounts(database, Passwords())
     stage = demo.Stage()
     cookie = Cookie(secure=not settings.insecure_cookie)
-    issuer = Issuer(
-        settings.keys,
-        SQLiteStore(settings.database),
-        access_ttl=settings.access_ttl,
-        refresh_ttl=settings.refresh_ttl,
-        load_identity=people.load_identity,
-        # The same browser from anywhere, but who is in two networks at once has to prove who they are.
-        device_policy=DevicePolicy(concurrent_networks="step_up"),
-        on_event=stage.count,
-        locator=places.Invented(),
-    )
+    issuer = _issuer(settings, people, stage)
     little = presets.Presets(issuer, cookie)
 
     @asynccontextmanager
