@@ -49,6 +49,13 @@ IN_A_BROWSER = [
         "test_interruptions.py",
         "how_long_to_wait",
     ),
+    Fault(
+        "what another tab notes is not looked at",
+        r" \|\| local\?\.\[issuer\] !== old",
+        "",
+        "test_tabs.py",
+        "in_the_last_millisecond",
+    ),
     Fault("strangers ask", r"const alive = \(\) => [^;]*;", "const alive = () => true;", "test_flow.py", "anonymous"),
     Fault("refreshed in the background", r"!page\?\.hidden", "true", "test_tabs.py", "in_the_background"),
 ]

@@ -188,6 +188,31 @@ def test_a_logout_while_another_tab_is_taking_up_the_session(world):
     assert device.tab().run("() => auth.restore()") is False
 
 
+def test_a_token_that_another_tab_notes_in_the_last_millisecond_is_waited_for(world):
+    """It had its turn at once, but the other tab had been faster: its token is noted, and on its way."""
+    tab = world.device("{ autoRefresh: false }").tab().log_in()
+    fresh = tab.run("""async () => {
+        const headers = { "Content-Type": "application/json" };
+        const answer = await fetch("/auth/refresh", { method: "POST", headers, body: "{}" });
+        return (await answer.json()).access_token;
+    }""")
+    tab.run(
+        """(fresh) => {
+        const request = LockManager.prototype.request;
+        LockManager.prototype.request = (name, options, work) => {
+            LockManager.prototype.request = request;
+            localStorage[name] = Date.now() / 1000 + 900;
+            setTimeout(() => new BroadcastChannel(name).postMessage([fresh, 900]), 5);
+            return work();
+        };
+    }""",
+        fresh,
+    )
+    asked = world.asked()
+    assert tab.run("() => auth.refresh()") == fresh
+    assert world.asked() == asked
+
+
 def test_a_tab_in_the_background_refreshes_by_no_timer_but_when_it_is_looked_at(world):
     world.server.control(reset={"access_ttl": 1})
     device = world.device(script=HIDDEN)
