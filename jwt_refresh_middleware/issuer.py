@@ -246,8 +246,8 @@ class Issuer:
         Args:
             refresh_token: the session's.
             device: where the request came from. Default: nothing is known.
-            amr: how the person authenticated (RFC 8176). Default: as it was.
-            acr: the authentication context that was reached. Default: as it was.
+            amr: how the person authenticated (RFC 8176). Default: that is not said.
+            acr: the authentication context that was reached. Default: none; what was reached before is over.
 
         Raises:
             ValueError: a malformed amr or acr.
@@ -269,18 +269,22 @@ class Issuer:
 
         Args:
             session_id: the session's.
-            amr: how the person authenticated (RFC 8176). Default: as it was.
-            acr: the authentication context that was reached. Default: as it was.
+            amr: how the person authenticated (RFC 8176). Default: that is not said.
+            acr: the authentication context that was reached. Default: none; what was reached before is over.
             device: where the person is, so that the session lives there. Default: the next refresh says that.
 
         Raises:
             ValueError: a malformed amr or acr.
+            DeviceMismatch: the device policy refuses ``device``; nothing was noted.
             StoreUnavailable: it was not noted.
         """
         return await self._proofs.confirm(session_id, Proof.checked(self.clock(), amr, acr), device)
 
     def access_only(self, session: Session) -> tuple[str, int]:
         """An access token of a session as it stands, without a refresh token, and its life in seconds.
+
+        It says that its holder has the session's generation: for a client that may not have that yet, whose answer was
+        lost, ``replace(session, generation=…)`` by what its own access token says. ``load_identity`` is not asked.
 
         Raises ValueError if the session's claims do not fit into a token.
         """

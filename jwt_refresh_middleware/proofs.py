@@ -8,8 +8,8 @@ from .background import EventTeller
 from .backing import Backing
 from .devices import UNSETTLED, DevicePolicy
 from .doubts import in_place
-from .errors import StoreUnavailable
-from .sessions import Device, Identity, Session, Standing
+from .errors import DeviceMismatch, StoreUnavailable
+from .sessions import Change, Device, Identity, Session, Standing
 
 _ATTEMPTS = 8
 
@@ -18,10 +18,12 @@ _ATTEMPTS = 8
 class Proof:
     """How a person has authenticated just now.
 
+    It takes the place of what was proven before, whole: a session that was strong does not stay so by a password alone.
+
     Attributes:
         at: when, in seconds since the epoch.
-        amr: by what (RFC 8176); empty if that is not said: then it is what it was.
-        acr: the authentication context that was reached; None leaves it.
+        amr: by what (RFC 8176); empty if that is not said.
+        acr: the authentication context that was reached; None if that is not said.
     """
 
     at: float
@@ -34,14 +36,9 @@ class Proof:
         who = Identity("-", amr=amr, acr=acr)
         return cls(at=at, amr=tuple(who.amr), acr=who.acr)
 
-    def changed(self, standing: Standing, *, settling: bool) -> Standing:
+    def standing(self, *, settling: bool) -> Standing:
         """The standing of a session whose person has given this proof. What was doubted before is settled."""
-        return Standing(
-            auth_time=self.at,
-            amr=self.amr or standing.amr,
-            acr=standing.acr if self.acr is None else self.acr,
-            settling=settling,
-        )
+        return Standing(auth_time=self.at, amr=self.amr, acr=self.acr, settling=settling)
 
 
 class Proofs:
@@ -54,7 +51,7 @@ class Proofs:
         self._clock = clock
 
     async def confirm(self, session_id: str, proof: Proof, device: Device | None) -> Session | None:
-        """The session with the proof noted; None if it does not live. Raises StoreUnavailable.
+        """The session with the proof noted; None if it does not live. Raises DeviceMismatch, StoreUnavailable.
 
         ``device``: where the person is; None lets the next refresh say that.
         """
@@ -63,9 +60,10 @@ class Proofs:
             row = await self._backing.ask(store.get(session_id))
             if row is None or not row.is_live(self._clock()):
                 return None
-            step = in_place(
-                row, standing=proof.changed(row.standing, settling=device is None), **self._place(row, device)
-            )
+            if device is not None and self._policy.compare(row.device, device) in (Change.REFUSED, Change.STOLEN):
+                self._teller.about(events.DeviceMismatched, row, device, proof.at)
+                raise DeviceMismatch
+            step = in_place(row, standing=proof.standing(settling=device is None), **self._place(row, device))
             won, row = await self._backing.ask(store.advance(step))
             if won and row is not None:
                 self.tell(row, device or row.device, proof)

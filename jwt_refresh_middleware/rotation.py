@@ -165,7 +165,7 @@ class Rotation:
     def _standing(self, row: Session, device: Device, proof: Proof | None) -> Standing | None:
         """What a step changes in it; None for nothing."""
         if proof is not None:
-            return proof.changed(row.standing, settling=False)
+            return proof.standing(settling=False)
         if self._policy.watches_places and has_moved(self._policy, row, device):
             return replace(row.standing, settling=False, places=moved_places(row))
         return settled(row)
@@ -189,7 +189,7 @@ class Rotation:
             if verdict is Verdict.AHEAD:
                 happened = {"presented": token.generation, "generation": before.generation}
                 self._teller.about(events.GenerationAhead, row, device, now, **happened)
-        if verdict is not Verdict.AHEAD and self._teller.listened_to:
+        if verdict is Verdict.LATE_REPEAT or (verdict is not Verdict.AHEAD and self._teller.listened_to):
             self._teller.about(_GRANTED[verdict], row, device, now, generation=row.generation)
         if identity is not None:
             row = _now_known_as(row, identity)

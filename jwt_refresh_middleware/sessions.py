@@ -139,8 +139,8 @@ class Standing:
 
     Attributes:
         auth_time: the last step-up, in seconds since the epoch; None if there was none: the login counts.
-        amr: how the person authenticated there; empty if that was not said.
-        acr: the authentication context that was reached, at the login or since; None if that was not said.
+        amr: how the person authenticated there; empty if that was not said, or there was none.
+        acr: the authentication context that was reached there, or at the login; None if that was not said.
         step_up: why more proof is wanted before the session goes on; None if it is not.
         settling: a step-up did not say where it came from, so the next refresh does.
         places: where the session was before, the last one first: at most four.
@@ -157,7 +157,8 @@ class Standing:
         """This as a store keeps it: JSON in ASCII, on one line, never empty."""
         places = [[place.ip, place.last_used_at] for place in self.places]
         said = {"t": self.auth_time, "m": self.amr, "c": self.acr, "s": self.step_up, "o": self.settling, "p": places}
-        return json.dumps({name: value for name, value in said.items() if value}, separators=(",", ":"))
+        kept = {name: value for name, value in said.items() if value or (name == "t" and value is not None)}
+        return json.dumps(kept, separators=(",", ":"))
 
 
 NO_STANDING = Standing()
@@ -226,7 +227,7 @@ class Session:
     @property
     def authenticated_by(self) -> tuple[str, ...]:
         """How the person authenticated then (RFC 8176)."""
-        return self.standing.amr or self.amr
+        return self.amr if self.standing.auth_time is None else self.standing.amr
 
     @property
     def acr(self) -> str | None:

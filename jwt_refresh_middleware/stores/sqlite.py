@@ -7,6 +7,7 @@ transaction commits goes into the next one together (group commit).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -120,7 +121,11 @@ class SQLiteStore:
     async def _open(self) -> None:
         opening = aiosqlite.Connection(self._connect, 64)
         opening._thread.daemon = True  # where nobody closes the store, the process can still exit
-        connection = await opening
+        try:
+            connection = await opening
+        except BaseException:
+            await asyncio.to_thread(opening._thread.join, self._busy_timeout)  # or it may answer a loop that is closed
+            raise
         try:
             await connection._execute(_prepare, connection._conn, self.path, self._busy_timeout)  # type: ignore[no-untyped-call]
         except BaseException:

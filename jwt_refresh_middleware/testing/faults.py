@@ -128,7 +128,7 @@ async def live_a_life(issuer: Issuer, clock: Clock, subject: str, *, attempts: i
     confirmed = await _again(lambda: issuer.confirm(first.session.id, amr=["otp"], device=device), attempts)
     assert confirmed is not None, "a session that does not live"
     clock.advance(60)
-    fifth = await _again(lambda: issuer.step_up(fourth.refresh_token, device=device, acr="gold"), attempts)
+    fifth = await _again(lambda: issuer.step_up(fourth.refresh_token, device=device, amr=["otp"], acr="gold"), attempts)
     proven = await _again(lambda: issuer.session(first.session.id), attempts)
     assert proven is not None, "a session that was lost"
     assert (proven.auth_time, proven.authenticated_by, proven.acr) == (clock(), ("otp",), "gold"), "a proof was lost"

@@ -9,7 +9,7 @@ ROUTE = "tests/web/test_step_up.py::test_"
 LIMITS = "tests/web/test_login_limits.py::test_"
 ADDRESSES = "tests/web/test_addresses.py::test_"
 NO_PROOF = UP + "another_network_waits_for_a_proof_and_the_owner_does_not[memory]"
-SAID = UP + "what_is_not_said_stays[memory]"
+SAID = UP + "a_proof_is_all_that_is_said[memory]"
 
 FAULTS = (
     # the verdict
@@ -59,8 +59,8 @@ FAULTS = (
     Fault(
         name="a-proof-does-not-move-auth-time",
         file="proofs.py",
-        old="            auth_time=self.at,\n",
-        new="            auth_time=standing.auth_time,\n",
+        old="return Standing(auth_time=self.at, amr=self.amr,",
+        new="return Standing(auth_time=self.at - 1, amr=self.amr,",
         tests=(NO_PROOF,),
     ),
     Fault(
@@ -71,25 +71,39 @@ FAULTS = (
         tests=(UP + "no_refresh_moves_what_was_proven[memory]",),
     ),
     Fault(
-        name="a-proof-forgets-the-context",
-        file="proofs.py",
-        old="acr=standing.acr if self.acr is None else self.acr,",
-        new="acr=self.acr,",
-        tests=(SAID,),
-    ),
-    Fault(
         name="a-proof-does-not-raise-the-context",
         file="proofs.py",
-        old="acr=standing.acr if self.acr is None else self.acr,",
-        new="acr=standing.acr,",
+        old="amr=self.amr, acr=self.acr, settling=settling)",
+        new="amr=self.amr, settling=settling)",
         tests=(NO_PROOF,),
     ),
     Fault(
         name="a-proof-forgets-how",
         file="proofs.py",
-        old="amr=self.amr or standing.amr,",
-        new="amr=self.amr,",
+        old="auth_time=self.at, amr=self.amr, acr=self.acr",
+        new="auth_time=self.at, acr=self.acr",
+        tests=(NO_PROOF,),
+    ),
+    Fault(
+        name="a-password-keeps-what-a-second-factor-reached",
+        file="sessions.py",
+        old="return self.amr if self.standing.auth_time is None else self.standing.amr",
+        new="return self.standing.amr or self.amr",
         tests=(SAID,),
+    ),
+    Fault(
+        name="a-confirmation-from-where-a-refresh-is-refused",
+        file="proofs.py",
+        old="if device is not None and self._policy.compare(row.device, device) in (Change.REFUSED, Change.STOLEN):",
+        new="if False:",
+        tests=(UP + "a_confirmation_is_refused_where_a_refresh_would_be[memory]",),
+    ),
+    Fault(
+        name="a-confirmation-from-where-a-refresh-ends-the-session",
+        file="proofs.py",
+        old="in (Change.REFUSED, Change.STOLEN):",
+        new="is Change.REFUSED:",
+        tests=(UP + "a_confirmation_is_refused_where_a_refresh_would_be[memory]",),
     ),
     Fault(
         name="the-context-is-not-in-the-token",

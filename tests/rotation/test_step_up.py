@@ -7,7 +7,7 @@ import pytest
 from jwt_refresh_middleware import Device, DevicePolicy, Identity, Issuer, MemoryStore, SessionStore, TokenPair
 from jwt_refresh_middleware.devices import UNSETTLED
 from jwt_refresh_middleware.doubts import in_place
-from jwt_refresh_middleware.errors import StepUpRequired
+from jwt_refresh_middleware.errors import DeviceMismatch, StepUpRequired
 from jwt_refresh_middleware.events import StepUpDemanded, StepUpPassed
 from jwt_refresh_middleware.sessions import Standing
 
@@ -154,16 +154,30 @@ async def test_a_session_that_does_not_live_is_not_confirmed(issuer: Issuer, clo
     await issuer.aclose()
 
 
-async def test_what_is_not_said_stays(issuer: Issuer, clock: Clock) -> None:
+async def test_a_proof_is_all_that_is_said(issuer: Issuer, clock: Clock) -> None:
     pair = await issuer.login(Identity("ann", amr=["pwd"], acr=MFA), device=FIREFOX)
     assert said(issuer, pair) == (clock.now, ["pwd"], MFA)
     clock.advance(60)
     pair = await issuer.step_up(pair.refresh_token, device=FIREFOX)
-    assert said(issuer, pair) == (clock.now, ["pwd"], MFA)
+    assert said(issuer, pair) == (clock.now, None, None)
     pair = await issuer.step_up(pair.refresh_token, device=FIREFOX, acr="1", amr=["otp"])
     assert said(issuer, pair) == (clock.now, ["otp"], "1")
-    pair = await issuer.step_up(pair.refresh_token, device=FIREFOX)
-    assert said(issuer, pair) == (clock.now, ["otp"], "1")
+    pair = await issuer.step_up(pair.refresh_token, device=FIREFOX, amr=["pwd"])
+    assert said(issuer, pair) == (clock.now, ["pwd"], None)  # no longer strong by a password alone
+    await issuer.aclose()
+
+
+async def test_a_confirmation_is_refused_where_a_refresh_would_be(
+    store: SessionStore, clock: Clock, listener: Listener
+) -> None:
+    for policy in (DevicePolicy.strict(), DevicePolicy(on_ip_change="revoke")):
+        issuer = make_issuer(store, clock, listener, device_policy=policy)
+        pair = await issuer.login("ann", device=FIREFOX)
+        with pytest.raises(DeviceMismatch):
+            await issuer.confirm(pair.session.id, device=AWAY)
+        assert await issuer.session(pair.session.id) == pair.session
+        assert (await listener.names())[-1] == "device_mismatch"
+        assert await issuer.confirm(pair.session.id, device=FIREFOX) is not None
     await issuer.aclose()
 
 

@@ -177,8 +177,8 @@ async def test_confirm_notes_a_second_factor(site: Service) -> None:
     tokens = await site.login()
     site.clock.advance(60)
     assert (await site.ask("POST", "/code", headers=tokens.bearer)).status == 400
-    reply = await site.ask("POST", "/code?code=314159", headers=tokens.bearer | tokens.by_cookie)
     mounted = await site.post("step-up", headers=tokens.bearer, json_body={"username": "alice", "password": PASSWORD})
+    reply = await site.ask("POST", "/code?code=314159", headers=tokens.bearer | tokens.by_cookie)
     assert [name for name, _ in reply.headers] == [*(name for name, _ in mounted.headers), b"x-mine"]
     assert reply.json().keys() == mounted.json().keys()
     token = site.issuer.verifier.verify(reply.json()["access_token"])
