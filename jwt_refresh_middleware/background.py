@@ -35,6 +35,11 @@ class EventTeller:
         self._task: asyncio.Task[None] | None = None
 
     @property
+    def is_kept(self) -> bool:
+        """Whether somebody makes something of events: then it is worth asking the store whose session ended."""
+        return self._callback is not None or self._audit is not None
+
+    @property
     def listened_to(self) -> bool:
         """Whether it is worth making an event of an everyday thing."""
         return self._always or log.isEnabledFor(logging.DEBUG)

@@ -14,6 +14,7 @@ from .errors import StoreUnavailable
 from .feed import RevocationFeed
 from .key_states import Source
 from .rounds import Complaints, Rounds, log
+from .sessions import Device
 from .stores.base import SessionStore
 from .telemetry_store import measured
 
@@ -135,11 +136,17 @@ class Backing:
         return StoreUnavailable()
 
     async def end(
-        self, session_id: str, reason: str, subject: str | None = None, why: events.Event | None = None
+        self,
+        session_id: str,
+        reason: str,
+        subject: str | None = None,
+        why: events.Event | None = None,
+        device: Device | None = None,
     ) -> bool:
         """End a session, in the store and here; returns whether this call did it. Raises StoreUnavailable.
 
-        ``why`` is told too, unless others have ended it: two who find a theft at once tell of one.
+        ``why`` is told too, unless others have ended it: two who find a theft at once tell of one. ``device``: where
+        the request came from that ends it.
         """
         now = self._clock()
         store = await self.ready()
@@ -152,18 +159,28 @@ class Backing:
         if ended:
             if why is not None:
                 self._teller.tell(why)
-            self._ended(session_id, reason, subject, now)
+            if subject is None and self._teller.is_kept:
+                subject = await self._subject_of(session_id)
+            self._ended(session_id, reason, subject, now, device)
         else:  # by another process, or by an attempt of ours whose answer was lost: here it is known from now on too
             self.feed.add(session_id, now)
         return ended
 
-    async def end_all(self, subject: str, reason: str, keep: str | None) -> int:
+    async def _subject_of(self, session_id: str) -> str | None:
+        """Whose session it was; None if that cannot be said now. It has ended, whatever comes of this."""
+        try:
+            row = await self.ask(self.store.get(session_id))
+        except StoreUnavailable:
+            return None
+        return row.subject if row is not None else None
+
+    async def end_all(self, subject: str, reason: str, keep: str | None, device: Device | None = None) -> int:
         """End every session of ``subject`` but ``keep``; returns how many lived until now. Raises StoreUnavailable."""
         now = self._clock()
         store = await self.ready()
         ended = await self.ask(store.revoke_subject(subject, reason=reason, now=now, keep=keep))
         for session_id, _ in ended:
-            self._ended(session_id, reason, subject, now)
+            self._ended(session_id, reason, subject, now, device)
         return sum(expires_at > now for _, expires_at in ended)
 
     def abandon(self, session_id: str) -> None:
@@ -175,9 +192,10 @@ class Backing:
             await self._deadline.wait(self.store.revoke(self._abandoned[0], reason="abandoned", now=self._clock()))
             self._abandoned.popleft()
 
-    def _ended(self, session_id: str, reason: str, subject: str | None, now: float) -> None:
+    def _ended(self, session_id: str, reason: str, subject: str | None, now: float, device: Device | None) -> None:
         self.feed.add(session_id, now)
-        self._teller.tell(events.Revoked(at=now, subject=subject, session_id=session_id, reason=reason))
+        ended = events.Revoked(at=now, subject=subject, session_id=session_id, device=device, reason=reason)
+        self._teller.tell(ended)
 
     async def flush(self) -> None:
         """Tell the store what arrived here until now, also what somebody else is just telling it.

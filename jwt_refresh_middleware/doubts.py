@@ -63,7 +63,7 @@ class Doubts:
             return True
         if gravest.action == "revoke":
             judged("ended_by_rule")
-            await self._backing.end(row.id, gravest.rule, row.subject)
+            await self._backing.end(row.id, gravest.rule, row.subject, device=device)
             raise RefreshInvalid(session_over=True)
         self._teller.about(events.StepUpDemanded, row, device, now, reason=gravest.rule)
         raise StepUpRequired
@@ -98,7 +98,7 @@ class Doubts:
             if not ended:
                 return
             for session_id, rule in ended.items():
-                await self._backing.end(session_id, rule, session.subject)
+                await self._backing.end(session_id, rule, session.subject, device=device)
             listed = [one for one in listed if one.id not in ended]
             found = findings(self._policy, self._locator, session, listed, device, now)
 
@@ -109,7 +109,7 @@ class Doubts:
         surplus = too_many(self._policy, limit, session, listed)
         refused = session.id in surplus
         for session_id in surplus:
-            await self._backing.end(session_id, "session_limit", session.subject)
+            await self._backing.end(session_id, "session_limit", session.subject, device=device)
         if surplus:
             self._teller.about(events.SessionLimitReached, session, device, now, limit=limit, refused=refused)
         if refused:

@@ -290,28 +290,30 @@ class Issuer:
         """
         return self._pairs.access(session, session.generation, self.clock())
 
-    async def logout(self, refresh_token: str) -> None:
+    async def logout(self, refresh_token: str, *, device: Device | None = None) -> None:
         """End the session of a refresh token of any generation. Unknown and spent tokens are no error (RFC 7009, 2.2).
 
-        Raises StoreUnavailable.
+        ``device``: where the request came from, for the event. Raises StoreUnavailable.
         """
         session_id = self.session_id_of(refresh_token)
         if session_id is not None:
-            await self.revoke(session_id, reason="logout")
+            await self.revoke(session_id, reason="logout", device=device)
 
-    async def revoke(self, session_id: str, reason: str = "revoked") -> bool:
+    async def revoke(self, session_id: str, reason: str = "revoked", *, device: Device | None = None) -> bool:
         """End a session; returns whether this call did it. Its access tokens are refused here at once.
 
-        Raises StoreUnavailable.
+        ``device``: where the request came from, for the event. Raises StoreUnavailable.
         """
-        return await self.backing.end(session_id, reason)
+        return await self.backing.end(session_id, reason, device=device)
 
-    async def logout_all(self, subject: str, keep: str | None = None, *, reason: str = "logout_all") -> int:
+    async def logout_all(
+        self, subject: str, keep: str | None = None, *, reason: str = "logout_all", device: Device | None = None
+    ) -> int:
         """End every session of ``subject`` but the one with the id ``keep``; returns how many lived until now.
 
-        Raises StoreUnavailable.
+        ``device``: where the request came from, for the events. Raises StoreUnavailable.
         """
-        return await self.backing.end_all(subject, reason, keep)
+        return await self.backing.end_all(subject, reason, keep, device)
 
     async def sessions(self, subject: str) -> list[Session]:
         """The live sessions of ``subject``, oldest first. Raises StoreUnavailable."""

@@ -218,9 +218,9 @@ class Rotation:
                 at=now, subject=row.subject, session_id=row.id, device=device,
                 presented=token.generation, generation=row.generation,
             )  # fmt: skip
-            await self._backing.end(row.id, "reuse", row.subject, why=reuse)
+            await self._backing.end(row.id, "reuse", row.subject, why=reuse, device=device)
         else:
-            await self._backing.end(row.id, "device", row.subject)
+            await self._backing.end(row.id, "device", row.subject, device=device)
         return RefreshInvalid(session_over=True)
 
     async def _identity(self, row: Session, token: RefreshToken, now: float) -> Identity:

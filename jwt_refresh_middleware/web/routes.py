@@ -111,11 +111,12 @@ class Routes:
         session = await tokens.issuer.session(request.scope["path"].rpartition("/")[2])
         if session is None or session.subject != token.subject:
             raise NotFound
-        await tokens.issuer.revoke(session.id, reason="ended_by_user")
+        await tokens.issuer.revoke(session.id, reason="ended_by_user", device=tokens.device_of(request))
         return empty_answer()
 
     async def end_other_sessions(self, request: Incoming, _receive: Receive) -> Answer:
         """``DELETE /sessions``: all of the subject's sessions but the current one."""
         tokens, token = self._require_token(request)
-        await tokens.issuer.logout_all(token.subject, keep=token.session_id, reason="ended_by_user")
+        device = tokens.device_of(request)
+        await tokens.issuer.logout_all(token.subject, keep=token.session_id, reason="ended_by_user", device=device)
         return empty_answer()

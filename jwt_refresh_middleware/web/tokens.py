@@ -171,12 +171,12 @@ class Tokens:
             session = await self.issuer.session_of(token) if token is not None else None
             subject = session.subject if session else access.subject if access else None
             if subject is not None:
-                await self.issuer.logout_all(subject)
+                await self.issuer.logout_all(subject, device=self.device_of(request))
         named = self.issuer.session_id_of(token) if token is not None else None
         if named is None and access is not None:
             named = access.session_id
         if named is not None:
-            await self.issuer.revoke(named, reason="logout")
+            await self.issuer.revoke(named, reason="logout", device=self.device_of(request))
         headers = (VARY,) if token is not None and not by_cookie else (VARY, self._cookie.delete())
         return json_answer(200, {"status": "logged_out"}, *headers)
 

@@ -11,8 +11,16 @@ import pytest
 
 from jwt_refresh_middleware import Device, DevicePolicy, Identity, Issuer, MemoryStore, SessionStore, TokenPair
 from jwt_refresh_middleware.errors import RateLimited, StoreUnavailable
-from jwt_refresh_middleware.events import DeviceChanged, LateRepeated, RateLimitReached, ReuseDetected, StoreFailed
+from jwt_refresh_middleware.events import (
+    DeviceChanged,
+    LateRepeated,
+    RateLimitReached,
+    ReuseDetected,
+    Revoked,
+    StoreFailed,
+)
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
+from jwt_refresh_middleware.testing import FaultyStore
 from tests.rotation.support import FIREFOX, Clock, Listener, acknowledge, make_issuer, outcome
 
 MOVED = Device(ip="198.51.100.1", user_agent=FIREFOX.user_agent)
@@ -213,3 +221,34 @@ async def test_forged_tokens_never_touch_the_store(clock: Clock) -> None:
     for token in ("", "x", "A" * 52 + "." + "A" * 43, "\ud800"):
         assert await outcome(issuer, token) == "refresh_invalid"
     assert failing.operations == 0
+
+
+async def test_an_end_says_whose_and_from_where(store: SessionStore, clock: Clock, listener: Listener) -> None:
+    async with make_issuer(store, clock, listener) as issuer:
+        pairs = [await issuer.login("ann", device=FIREFOX) for _ in range(3)]
+        await issuer.logout(pairs[0].refresh_token, device=MOVED)
+        await issuer.revoke(pairs[1].session.id, device=MOVED)
+        await issuer.logout_all("ann", device=MOVED)
+        await listener.names()
+    ended = [event for event in listener.events if isinstance(event, Revoked)]
+    assert [(event.subject, event.device) for event in ended] == [("ann", MOVED)] * 3
+    assert [event.reason for event in ended] == ["logout", "revoked", "logout_all"]
+
+
+async def test_an_end_is_told_also_if_the_store_cannot_say_whose(clock: Clock, listener: Listener) -> None:
+    store = FaultyStore(MemoryStore(), fail_at=4)  # opened, logged in, ended
+    async with make_issuer(store, clock, listener) as issuer:
+        pair = await issuer.login("ann", device=FIREFOX)
+        assert await issuer.revoke(pair.session.id)
+        await listener.names()
+    (ended,) = [event for event in listener.events if isinstance(event, Revoked)]
+    assert (ended.subject, ended.session_id) == (None, pair.session.id)
+
+
+async def test_nobody_is_asked_whose_it_was_where_nobody_listens(clock: Clock) -> None:
+    store = FaultyStore(MemoryStore(), fail_at=0)
+    async with make_issuer(store, clock) as issuer:
+        pair = await issuer.login("ann", device=FIREFOX)
+        before = store.operations
+        await issuer.revoke(pair.session.id)
+        assert store.operations == before + 1
