@@ -203,7 +203,10 @@ def test_a_token_that_another_tab_notes_in_the_last_millisecond_is_waited_for(wo
             LockManager.prototype.request = request;
             localStorage[name] = Date.now() / 1000 + 900;
             setTimeout(() => new BroadcastChannel(name).postMessage([fresh, 900]), 5);
-            return work();
+            performance.now = () => 0; // however slow this machine is: there was no line to stand in
+            const working = work();
+            delete performance.now;
+            return working;
         };
     }""",
         fresh,
