@@ -9,9 +9,7 @@ from tests.example.serving import serving
 from tests.example.visitor import PASSWORD, Visitor, drawn, newest
 
 POLICIES = "Let through, refused, or asked for a proof: as the policy says. Whatever it says, at home it goes on."
-GUESSED = re.compile(
-    r"The guesser has to wait \d+ s, whatever is tried\. You stay logged in, and can log in from here\."
-)
+GUESSED = re.compile(r"The guesser has to wait \d+ s, whatever is tried\. You stay logged in, and can log in here\.")
 
 
 def test_a_change_of_network_under_each_preset(browser, address, tmp_path):
@@ -84,7 +82,8 @@ def test_a_login_is_throttled_for_a_while(browser, strict_address):
     visitor.enter("ada")
     expect(button).to_have_text(re.compile(r"^Wait \d+ s$"))
 
-    expect(page.locator("#again")).to_have_text("You can try again now.", timeout=16_000)
+    expect(page.locator("#again")).to_be_visible(timeout=16_000)
+    expect(page.locator("#again")).to_have_text("You can try again now.")
     expect(button).to_have_text("Log in")
     expect(error).to_be_hidden()
     page.keyboard.press("Enter")  # the focus has not left the password
