@@ -52,8 +52,8 @@ def test_a_guesser_is_stopped_and_nobody_else(browser, address):
 
 @pytest.fixture
 def strict_address(tmp_path):
-    """An app that counts wrong passwords for 15 s."""
-    with serving(tmp_path, ACCESS_TTL="600", LOGIN_WINDOW="15") as running:
+    """An app that counts wrong passwords for 20 s."""
+    with serving(tmp_path, ACCESS_TTL="600", LOGIN_WINDOW="20") as running:
         yield running
 
 
@@ -82,7 +82,7 @@ def test_a_login_is_throttled_for_a_while(browser, strict_address):
     visitor.enter("ada")
     expect(button).to_have_text(re.compile(r"^Wait \d+ s$"))
 
-    expect(page.locator("#again")).to_be_visible(timeout=16_000)
+    expect(page.locator("#again")).to_be_visible(timeout=21_000)
     expect(page.locator("#again")).to_have_text("You can try again now.")
     expect(button).to_have_text("Log in")
     expect(error).to_be_hidden()

@@ -140,8 +140,8 @@ def test_one_answer_is_enough_for_all_tabs(browser, address):
 
 @pytest.fixture
 def impatient_address(tmp_path):
-    """An app that trusts a password for 4 s, and counts wrong ones for 15 s."""
-    with serving(tmp_path, ACCESS_TTL="600", FRESH_FOR="4", LOGIN_WINDOW="15") as running:
+    """An app that trusts a password for 4 s, and counts wrong ones for 20 s."""
+    with serving(tmp_path, ACCESS_TTL="600", FRESH_FOR="4", LOGIN_WINDOW="20") as running:
         yield running
 
 
@@ -187,7 +187,7 @@ def test_guesses_are_limited_here_too(browser, impatient_address):
     expect(dialog(visitor.page).get_by_role("alert")).to_have_text(re.compile(r"Too many wrong attempts\."))
     expect(go_on).to_have_text(re.compile(r"^Wait \d+ s$"))
     visitor.page.keyboard.press("Enter")  # is not even sent
-    expect(go_on).to_have_text("Go on", timeout=16_000)
+    expect(go_on).to_have_text("Go on", timeout=21_000)
     expect(dialog(visitor.page).get_by_role("alert")).to_be_hidden()
     give(visitor.page)
     expect(visitor.page.locator(".result:not(:empty)")).to_have_text(PROVEN)
