@@ -21,7 +21,8 @@ from .places import CarefulLocator, Locator
 from .proofs import Proof, Proofs
 from .refresh import RefreshToken
 from .rotation import LoadIdentity, Rotation
-from .sessions import NO_STANDING, Device, Identity, Session, Standing, TokenPair, is_clean
+from .sessions import Device, Identity, Session, TokenPair, is_clean
+from .standing import NO_STANDING, Standing
 from .stores.base import SessionStore
 from .telemetry import work
 from .values import seconds

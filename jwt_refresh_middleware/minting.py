@@ -7,7 +7,8 @@ from .access import MAX_TOKEN_BYTES
 from .encoding import b64url_encode, json_quoted, json_text
 from .keyring import KeyRing
 from .keys import Key
-from .sessions import NO_STANDING, RESERVED_CLAIMS, Session
+from .sessions import RESERVED_CLAIMS, Session
+from .standing import NO_STANDING
 from .usable_keys import usable
 
 _ID_BYTES = 16

@@ -9,7 +9,8 @@ from .backing import Backing
 from .devices import UNSETTLED, DevicePolicy
 from .doubts import in_place
 from .errors import DeviceMismatch, StoreUnavailable
-from .sessions import Change, Device, Identity, Session, Standing
+from .sessions import Change, Device, Identity, Session
+from .standing import Standing
 
 _ATTEMPTS = 8
 

@@ -22,7 +22,8 @@ from .pairs import PairWriter
 from .proofs import Proof, seen_at, settled
 from .refresh import RefreshToken
 from .rounds import log
-from .sessions import Change, Device, Identity, Session, Standing, TokenPair, Verdict, judge
+from .sessions import Change, Device, Identity, Session, TokenPair, Verdict, judge
+from .standing import Standing
 from .stores.base import Advance
 from .telemetry import judged
 from .values import quick

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from . import events
 from .devices import DevicePolicy, Rule
 from .places import Locator, distance
-from .sessions import Device, Place, Session
+from .sessions import Device, Session
+from .standing import Place
 
 MOST_COMPARED = 64
 """Of a subject's other sessions, those that began last are compared."""

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ..sessions import Session, Standing
+from ..sessions import Session
+from ..standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ from struct import Struct
 from types import MappingProxyType
 
 from ..encoding import json_scan, json_text
-from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session, read_standing
+from ..sessions import NO_CLAIMS, Device, Session
+from ..standing import NO_STANDING, read_standing
 from ..values import quick
 from .base import Advance
 

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Column, Double, Index, Integer, MetaData, String, Table, Text
 
 from ..encoding import json_text
-from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session, read_standing
+from ..sessions import NO_CLAIMS, Device, Session
+from ..standing import NO_STANDING, read_standing
 from ..values import quick
 
 DEFAULT_NAME = "jwt_refresh_sessions"

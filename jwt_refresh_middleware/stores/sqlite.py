@@ -21,7 +21,8 @@ import aiosqlite
 
 from ..concurrency import SingleFlight
 from ..encoding import json_text
-from ..sessions import NO_CLAIMS, NO_STANDING, Device, Session, read_standing
+from ..sessions import NO_CLAIMS, Device, Session
+from ..standing import NO_STANDING, read_standing
 from ..values import quick
 from .base import Advance
 from .group_commit import GroupCommit, Kind

@@ -10,7 +10,8 @@ from types import MappingProxyType
 from ..devices import DevicePolicy
 from ..events import Event
 from ..issuer import Issuer
-from ..sessions import NO_STANDING, Device, Place, Standing
+from ..sessions import Device
+from ..standing import NO_STANDING, Place, Standing
 from ..stores.base import SessionStore
 from .faults import FaultyStore, live_a_life
 from .values import NOW, Clock, a_session, a_step

@@ -35,8 +35,8 @@ FAULTS = (
     Fault(
         name="logout-all-forgets-whom-to-keep",
         file="issuer.py",
-        old="return await self.backing.end_all(subject, reason, keep)",
-        new="return await self.backing.end_all(subject, reason, None)",
+        old="return await self.backing.end_all(subject, reason, keep, device)",
+        new="return await self.backing.end_all(subject, reason, None, device)",
         tests=(ISSUER + "logout_all_keeps_one_and_counts_what_lived[memory]",),
     ),
     Fault(
@@ -49,8 +49,8 @@ FAULTS = (
     Fault(
         name="an-end-is-not-put-on-the-local-list",
         file="backing.py",
-        old="subject: str | None, now: float) -> None:\n        self.feed.add(session_id, now)\n",
-        new="subject: str | None, now: float) -> None:\n",
+        old="now: float, device: Device | None) -> None:\n        self.feed.add(session_id, now)\n",
+        new="now: float, device: Device | None) -> None:\n",
         tests=("tests/catalogue/test_c_claims.py::test_a_subject_that_was_removed",),
     ),
     Fault(

@@ -64,22 +64,22 @@ FAULTS = (
     Fault(
         name="reuse-does-not-end-the-session",
         file="rotation.py",
-        old='            await self._backing.end(row.id, "reuse", row.subject, why=reuse)\n',
+        old='            await self._backing.end(row.id, "reuse", row.subject, why=reuse, device=device)\n',
         new="            self._teller.tell(reuse)\n",
         tests=(LOST + "a_thief_is_caught_here_once_the_leeway_is_over[memory]",),
     ),
     Fault(
         name="reuse-without-its-event",
         file="rotation.py",
-        old="row.subject, why=reuse)",
-        new="row.subject)",
+        old="row.subject, why=reuse, device=device)",
+        new="row.subject, device=device)",
         tests=(LOST + "a_thief_is_caught_here_once_the_leeway_is_over[memory]",),
     ),
     Fault(
         name="reuse-answered-before-the-session-has-ended",
         file="rotation.py",
-        old='await self._backing.end(row.id, "reuse", row.subject, why=reuse)',
-        new='__import__("asyncio").ensure_future(self._backing.end(row.id, "reuse", row.subject, why=reuse))',
+        old='await self._backing.end(row.id, "reuse", row.subject, why=reuse, device=device)',
+        new='__import__("asyncio").ensure_future(self._backing.end(row.id, "reuse", row.subject, why=reuse, device=device))',
         tests=(FOUND + "reuse_is_answered_once_the_session_has_ended",),
     ),
     Fault(

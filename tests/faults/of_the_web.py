@@ -111,14 +111,14 @@ FAULTS = (
     Fault(
         name="a-logout-answered-before-the-session-has-ended",
         file="web/tokens.py",
-        old='            await self.issuer.revoke(named, reason="logout")\n',
+        old='            await self.issuer.revoke(named, reason="logout", device=self.device_of(request))\n',
         new='            __import__("asyncio").ensure_future(self.issuer.revoke(named, reason="logout"))\n',
         tests=("tests/catalogue/test_g_cookies.py::test_g09_logout_clears_exactly_and_the_store_first",),
     ),
     Fault(
         name="everywhere-is-here",
         file="web/tokens.py",
-        old="                await self.issuer.logout_all(subject)\n",
+        old="                await self.issuer.logout_all(subject, device=self.device_of(request))\n",
         new="                pass\n",
         tests=(ROUTES + "logout_everywhere",),
     ),

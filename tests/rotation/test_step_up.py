@@ -9,7 +9,7 @@ from jwt_refresh_middleware.devices import UNSETTLED
 from jwt_refresh_middleware.doubts import in_place
 from jwt_refresh_middleware.errors import DeviceMismatch, StepUpRequired
 from jwt_refresh_middleware.events import StepUpDemanded, StepUpPassed
-from jwt_refresh_middleware.sessions import Standing
+from jwt_refresh_middleware.standing import Standing
 
 from .support import CHROME, FIREFOX, Clock, Listener, acknowledge, make_issuer, outcome
 

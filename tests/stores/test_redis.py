@@ -14,7 +14,7 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError, ResponseError
 
 from jwt_refresh_middleware import Device, RevocationFeed, Session
-from jwt_refresh_middleware.sessions import NO_STANDING, Standing
+from jwt_refresh_middleware.standing import NO_STANDING, Standing
 from jwt_refresh_middleware.stores.base import PushedRevocations
 from jwt_refresh_middleware.stores.redis import RedisStore
 from jwt_refresh_middleware.stores.redis_rows import GRACE, Keys, from_row, to_row

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from jwt_refresh_middleware import Device, Session
-from jwt_refresh_middleware.sessions import NO_STANDING, Standing
+from jwt_refresh_middleware.standing import NO_STANDING, Standing
 from jwt_refresh_middleware.stores import sql_batches, sql_connections
 from jwt_refresh_middleware.stores.sql_connections import Fault, fault_of
 from jwt_refresh_middleware.stores.sql_table import to_row

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pytest
 
 from jwt_refresh_middleware import Device
-from jwt_refresh_middleware.sessions import NO_STANDING, Standing
+from jwt_refresh_middleware.standing import NO_STANDING, Standing
 from jwt_refresh_middleware.stores.group_commit import Kind
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 from jwt_refresh_middleware.testing import NOW, StoreSuite, a_session, a_step

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jwt_refresh_middleware import Session
-from jwt_refresh_middleware.sessions import Change, Standing, Verdict, judge
+from jwt_refresh_middleware.sessions import Change, Verdict, judge
+from jwt_refresh_middleware.standing import Standing
 from tests.rotation.support import QUICK
 
 LEEWAY = 10.0

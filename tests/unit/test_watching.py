@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jwt_refresh_middleware import Device, DevicePolicy, Session
 from jwt_refresh_middleware.events import ConcurrentNetworks, ImpossibleTravel
 from jwt_refresh_middleware.places import Location, distance
-from jwt_refresh_middleware.sessions import Place, Standing
+from jwt_refresh_middleware.standing import Place, Standing
 from jwt_refresh_middleware.watching import Finding, findings, has_moved, moved_places, too_many, worst
 from tests.rotation.support import QUICK
 
