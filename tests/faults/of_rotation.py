@@ -79,7 +79,7 @@ FAULTS = (
         name="reuse-answered-before-the-session-has-ended",
         file="rotation.py",
         old='await self._backing.end(row.id, "reuse", row.subject, why=reuse, device=device)',
-        new='__import__("asyncio").ensure_future(self._backing.end(row.id, "reuse", row.subject, why=reuse, device=device))',
+        new='__import__("asyncio").ensure_future(self._backing.end(row.id, "reuse", row.subject, why=reuse))',
         tests=(FOUND + "reuse_is_answered_once_the_session_has_ended",),
     ),
     Fault(
