@@ -40,8 +40,8 @@ class Doubts:
         self._policy = policy
         self._locator = locator
 
-    async def at_refresh(self, row: Session, device: Device, now: float) -> bool:
-        """Look at a session that is about to be refreshed from ``device``.
+    async def at_refresh(self, row: Session, device: Device, now: float, *, spent: bool) -> bool:
+        """Look at a session that is about to be refreshed from ``device``; ``spent``: by the token before the current.
 
         Returns whether the refresh goes on; False if the session was changed meanwhile and has to be read again.
 
@@ -56,11 +56,14 @@ class Doubts:
         others = await self._backing.ask(store.sessions(row.subject, now=now, most=MOST_COMPARED))
         found = findings(self._policy, self._locator, row, others, device, now)
         gravest = worst(found)
-        if gravest is not None and gravest.action == "step_up" and await self._mark(row, gravest.rule) is None:
+        # Whoever has just proven who they are has left that token to the thief: it is refused, and they are not asked.
+        settled = spent and row.standing.auth_time == row.last_used_at
+        if gravest is None or gravest.action == "event":
+            self._tell(found)
+            return True
+        if gravest.action == "step_up" and not settled and await self._mark(row, gravest.rule) is None:
             return False
         self._tell(found)
-        if gravest is None or gravest.action == "event":
-            return True
         if gravest.action == "revoke":
             judged("ended_by_rule")
             await self._backing.end(row.id, gravest.rule, row.subject, device=device)

@@ -106,14 +106,15 @@ class Rotation:
                 raise await self._refused(verdict, row, token, device, now)
             if self._load_identity is not None and identity is None:
                 identity = await self._identity(row, token, now)
-            if proof is None and not await self._doubts.at_refresh(row, device, now):
+            spent = verdict not in _ROTATIONS
+            if proof is None and not await self._doubts.at_refresh(row, device, now, spent=spent):
                 row = await ask(store.get(row.id))
                 continue
             late = verdict is Verdict.LATE_REPEAT and row.late != row.generation
             if late and not await ask(store.note_late(row.id, row.generation)):
                 row = await ask(store.get(row.id))
                 continue
-            if verdict not in _ROTATIONS and proof is None:
+            if spent and proof is None:
                 return self._answer(verdict, row, token, device, now, identity)
             before = row
             won, row = await ask(store.advance(self._step_from(row, token, device, now, verdict, proof)))

@@ -15,6 +15,8 @@ _WATCHED = (
     "the_oldest_makes_room[memory]",
     "or_the_new_one_is_refused[memory]",
     "what_makes_room_is_nowhere_any_more[memory]",
+    "the_token_that_a_proof_has_spent_does_not_have_the_owner_asked_again[memory]",
+    "a_spent_token_from_elsewhere_within_the_leeway_is_noticed[memory]",
     "what_watching_costs_in_store_operations",
     "somebody_faster_is_noticed",
 )

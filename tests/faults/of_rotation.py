@@ -13,8 +13,8 @@ FAULTS = (
     Fault(
         name="a-grace-that-slides",
         file="rotation.py",
-        old="            if verdict not in _ROTATIONS and proof is None:\n",
-        new="            if verdict not in _ROTATIONS and proof is None:\n"
+        old="            if spent and proof is None:\n",
+        new="            if spent and proof is None:\n"
         "                await ask(store.advance(replace(self._step(token, device, now), expected=row.generation)))\n",
         tests=(LOST + "the_window_does_not_slide[memory]",),
     ),

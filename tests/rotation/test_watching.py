@@ -67,6 +67,29 @@ async def test_a_spent_token_from_elsewhere_within_the_leeway_is_noticed(store: 
     await issuer.aclose()
 
 
+async def test_the_token_that_a_proof_has_spent_does_not_have_the_owner_asked_again(
+    store: SessionStore, clock: Clock, listener: Listener
+) -> None:
+    issuer = watching(store, clock, listener, concurrent_networks="step_up")
+    stolen = await issuer.login("ann", device=HOME)
+    clock.advance(5)
+    assert await outcome(issuer, stolen.refresh_token, AWAY) == "step_up_required"
+    proven = await issuer.step_up(stolen.refresh_token, device=HOME)
+    clock.advance(2)
+    for _ in range(2):
+        assert await outcome(issuer, stolen.refresh_token, AWAY) == "step_up_required"
+    row = await issuer.session(stolen.session.id)
+    assert row is not None
+    assert row.step_up is None
+    on = await issuer.refresh(proven.refresh_token, device=HOME)
+    assert on.session.generation == 2
+    assert (await listener.names()).count("concurrent_networks") == 3
+    clock.advance(1)  # a rotation that was no proof: whoever has the token before it may have both
+    assert await outcome(issuer, proven.refresh_token, AWAY) == "step_up_required"
+    assert await outcome(issuer, on.refresh_token, HOME) == "step_up_required"
+    await issuer.aclose()
+
+
 async def test_a_phone_that_moves_is_left_alone_and_one_that_hops_back_is_not(
     store: SessionStore, clock: Clock, listener: Listener
 ) -> None:
