@@ -35,7 +35,8 @@ class Tab:
         self.page.evaluate(f"() => {{ window.begun = Promise.resolve({program}).catch((error) => `${{error}}`); }}")
 
     def outcome(self) -> Any:
-        return self.page.evaluate("window.begun")
+        late = f"new Promise((done) => setTimeout(done, {3 * PATIENCE}, 'it never came to an end'))"
+        return self.page.evaluate(f"Promise.race([window.begun, {late}])")
 
     def log_in(self, name: str = "ann") -> "Tab":
         self.run("(name) => enter(name).then(() => {})", name)

@@ -150,6 +150,8 @@ def test_who_does_not_want_to_gets_the_401(served: World, tabs: list[Tab], how: 
     served.ahead += 400
     tabs[0].begin("Promise.all([ask('/pay'), ask('/pay')])")
     shown(tabs[0])
+    # Both wait for the answer: a 401 that came after it would ask again.
+    tabs[0].waits_for("events.filter((name) => name === 'stepup').length === 2")
     if how == "Escape":
         tabs[0].page.keyboard.press("Escape")
     else:
