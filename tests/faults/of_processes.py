@@ -13,9 +13,9 @@ FAULTS = (
     Fault(
         name="a-session-that-was-not-kept-is-answered",
         file="issuer.py",
-        old="        await self.backing.ask(store.add(session))\n",
-        new="        import asyncio\n\n"
-        "        await asyncio.gather(self.backing.ask(store.add(session)), return_exceptions=True)\n",
+        old="                await self.backing.ask(store.add(session))\n",
+        new="                import asyncio\n\n"
+        "                await asyncio.gather(self.backing.ask(store.add(session)), return_exceptions=True)\n",
         tests=(EVENTS + "every_verb_says_that_the_store_is_away_and_works_again",),
     ),
     Fault(
