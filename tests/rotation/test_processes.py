@@ -12,6 +12,8 @@ from subprocess import PIPE
 
 import pytest
 
+from jwt_refresh_middleware.stores.sqlite import SCHEMA_VERSION
+
 from .fleet import Answer, Place, Server, until
 
 WORKERS, CLIENTS, ROUNDS = 4, 50, 6
@@ -143,4 +145,4 @@ def test_a_new_database_is_opened_by_several_processes_at_once(tmp_path: Path) -
                 rows = database.execute("SELECT count(*), sum(generation) FROM jwt_refresh_sessions").fetchone()
                 versions = database.execute("SELECT version FROM jwt_refresh_sessions_schema").fetchall()
             database.close()
-            assert (rows, versions) == ((6, 6), [(1,)])
+            assert (rows, versions) == ((6, 6), [(SCHEMA_VERSION,)])
