@@ -136,8 +136,10 @@ def test_it_stays_open_over_several_tokens_and_ends_with_the_logout(tab: Tab, se
     assert len(served.sockets) == 1
     tab.run("() => auth.logout()")
     tab.waits_for("said.at(-1)[0] === 'close' && events.at(-1) === 'signedout'")
-    assert tab.run("() => said.at(-1)")[1] in (4401, 1005), "the server was faster, or the page"
-    assert [what for what, *_ in tab.run("() => said")] == ["open", "message", "close"]
+    closes = [how for what, how, *_ in tab.run("() => said") if what == "close"]
+    # The server was faster, or the page; or so much faster that the page had begun to open another when it heard.
+    assert closes in ([4401], [1005], [4401, "signedout"])
+    assert [what for what, *_ in tab.run("() => said")][:3] == ["open", "message", "close"]
     assert talk(tab) is False
     assert len(served.sockets) == 1
 
