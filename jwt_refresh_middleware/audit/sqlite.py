@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar
-
-import aiosqlite
 
 from ..concurrency import SingleFlight
 from ..stores.group_commit import GroupCommit, Kind
+from ..stores.sqlite_files import open_file
 from . import KEEP, AuditEntry
 from .rows import COLUMNS, DEFAULT_NAME, checked, from_row, key, to_row
 
@@ -86,22 +82,9 @@ class SQLiteAudit:
         if self._group is None:
             await self._opening.run(self._open)
 
-    def _connect(self) -> sqlite3.Connection:
-        if self.path != ":memory:" and not Path(self.path).absolute().parent.is_dir():
-            raise FileNotFoundError(f"the directory of {self.path} does not exist")
-        return sqlite3.connect(self.path, isolation_level=None, timeout=self._busy_timeout)
-
     async def _open(self) -> None:
-        opening = aiosqlite.Connection(self._connect, 64)
-        opening._thread.daemon = True  # where nobody closes the log, the process can still exit
+        group = await open_file(self.path, busy_timeout=self._busy_timeout)
         try:
-            connection = await opening
-        except BaseException:
-            await asyncio.to_thread(opening._thread.join, self._busy_timeout)  # or it may answer a loop that is closed
-            raise
-        group = GroupCommit(connection)
-        try:
-            await group.run(lambda database: _prepare(database, self.path, self._busy_timeout), Kind.READ)
             await group.run(_make_table, Kind.WRITES)
         except BaseException:
             await group.close()
@@ -153,22 +136,6 @@ class SQLiteAudit:
     async def purge(self, before: float) -> int:
         """See :meth:`AuditLog.purge`. At most 1000 rows a call, the oldest first."""
         return await self._run(lambda db: db.execute(_PURGE, (before,)).rowcount, Kind.WRITES)
-
-
-def _prepare(database: sqlite3.Connection, path: str, patience: float) -> None:
-    """WAL and full durability, while other processes may be doing the same."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            mode = database.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            break
-        except sqlite3.OperationalError:  # switching to WAL does not wait for other connections by itself
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-    if mode != "wal" and path != ":memory:":
-        raise RuntimeError(f"{path} cannot use SQLite's WAL mode (a network file system?)")
-    database.execute("PRAGMA synchronous = FULL")
 
 
 def _make_table(database: sqlite3.Connection) -> None:

@@ -7,17 +7,12 @@ transaction commits goes into the next one together (group commit).
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
-
-import aiosqlite
 
 from ..concurrency import SingleFlight
 from ..encoding import json_text
@@ -26,6 +21,7 @@ from ..standing import NO_STANDING, read_standing
 from ..values import quick
 from .base import Advance
 from .group_commit import GroupCommit, Kind
+from .sqlite_files import open_file
 
 T = TypeVar("T")
 
@@ -114,25 +110,14 @@ class SQLiteStore:
         if self._group is None:
             await self._opening.run(self._open)
 
-    def _connect(self) -> sqlite3.Connection:
-        if self.path != ":memory:" and not Path(self.path).absolute().parent.is_dir():
-            raise FileNotFoundError(f"the directory of {self.path} does not exist")
-        return sqlite3.connect(self.path, isolation_level=None, timeout=self._busy_timeout)
-
     async def _open(self) -> None:
-        opening = aiosqlite.Connection(self._connect, 64)
-        opening._thread.daemon = True  # where nobody closes the store, the process can still exit
+        group = await open_file(self.path, busy_timeout=self._busy_timeout)
         try:
-            connection = await opening
+            await group.run(_migrate, Kind.WRITES)
         except BaseException:
-            await asyncio.to_thread(opening._thread.join, self._busy_timeout)  # or it may answer a loop that is closed
+            await group.close()
             raise
-        try:
-            await connection._execute(_prepare, connection._conn, self.path, self._busy_timeout)  # type: ignore[no-untyped-call]
-        except BaseException:
-            await connection.close()
-            raise
-        self._group = GroupCommit(connection)
+        self._group = group
 
     async def close(self) -> None:
         """See :meth:`SessionStore.close`."""
@@ -226,30 +211,6 @@ class SQLiteStore:
 
         deleted, self._purged_upto = await self._run(work, Kind.WRITES)
         return deleted
-
-
-def _prepare(database: sqlite3.Connection, path: str, patience: float) -> None:
-    """WAL, full durability and the schema, while other processes may be doing the same."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            mode = database.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            break
-        except sqlite3.OperationalError:  # switching to WAL does not wait for other connections by itself
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-    if mode != "wal" and path != ":memory:":
-        raise RuntimeError(f"{path} cannot use SQLite's WAL mode (a network file system?)")
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        _migrate(database)
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
 
 
 def _migrate(database: sqlite3.Connection) -> None:
