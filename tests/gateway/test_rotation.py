@@ -86,6 +86,16 @@ async def published_for_an_interval(centre: Centre) -> None:
     await until(was_fetched)
 
 
+async def first_answer(front: Process, centre: Centre) -> int:
+    """The gateway's first answer to a token with the current key, one that has not outlived its second."""
+    while True:
+        new = await centre.login()
+        assert kid_of(new.access) == centre.key("current")
+        reply = await front.ask("GET", "/item", token=new.access)
+        if reply.code != "token_expired":  # a token is known to have expired only when its key is known
+            return reply.status
+
+
 async def test_nobody_is_refused_while_the_keys_rotate(tmp_path: Path) -> None:
     """The issuer has two workers, which read the file at different moments."""
     centre = Centre(tmp_path, workers=2, access_ttl=1)
@@ -95,9 +105,7 @@ async def test_nobody_is_refused_while_the_keys_rotate(tmp_path: Path) -> None:
                 await published_for_an_interval(centre)
                 assert centre.command("rotate", "--published-for", "0", "--overlap", "15") == 0
                 await until(partial(signed_with, centre, centre.key("current")))
-                new = await centre.login()
-                assert kid_of(new.access) == centre.key("current")
-                assert (await front.ask("GET", "/item", token=new.access)).status == 200, "the first of them is good"
+                assert await first_answer(front, centre) == 200, "the first token with the new key is good"
         assert [client.wrong for client in clients if client.wrong] == []
         answers = sum((client.answers for client in clients), Counter())
         assert set(answers) == {"200", "token_expired"}
