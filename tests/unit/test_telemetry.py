@@ -260,7 +260,7 @@ async def test_refreshes_at_once_keep_their_verdicts_apart(seen: Measured, clock
 
 async def test_logins_by_outcome(seen: Measured, clock: Clock) -> None:
     policy = DevicePolicy(session_limit=2, on_session_limit="refuse_new")
-    play = Play(clock, device_policy=policy, store_timeout=timedelta(milliseconds=20))
+    play = Play(clock, device_policy=policy, store_timeout=timedelta(milliseconds=100))
     for _ in range(2):
         await play.begin()
         clock.advance(1)
@@ -394,7 +394,7 @@ async def test_each_call_of_the_store_is_timed(seen: Measured, clock: Clock, mon
 
 
 async def test_a_call_that_takes_too_long_is_cancelled(seen: Measured, clock: Clock) -> None:
-    play = Play(clock, store_timeout=timedelta(milliseconds=20))
+    play = Play(clock, store_timeout=timedelta(milliseconds=100))
     pair = await play.begin()
     play.store.hanging = True
     assert await play.try_(pair) == "store_unavailable"

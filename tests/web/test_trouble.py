@@ -12,7 +12,7 @@ from jwt_refresh_middleware import DevicePolicy, Identity
 from .problems import assert_problem
 from .support import PASSWORD, Service, Tokens
 
-SHORT = {"store_timeout": timedelta(milliseconds=20)}
+SHORT = {"store_timeout": timedelta(milliseconds=100)}
 FAILURES = {
     "refused": ConnectionRefusedError("connection to db:5432 with password hunter2 refused"),
     "timeout": TimeoutError(),
