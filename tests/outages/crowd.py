@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
@@ -53,6 +54,31 @@ class Renewal:
     began: float
     took: float
     status: int
+
+
+class Pulse:
+    """How long nothing at all ran in this process, at worst: what other programs on the machine cost, or starting one.
+
+    A thread of its own notes it: an event loop that is held up by what runs in it holds up no other thread.
+    """
+
+    _BEAT = 0.01
+
+    def __init__(self) -> None:
+        self.missed = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        while not self._over.is_set():
+            began = now()
+            time.sleep(self._BEAT)
+            self.missed = max(self.missed, now() - began - self._BEAT)
+
+    async def stop(self) -> None:
+        self._over.set()
+        await asyncio.to_thread(self._thread.join)
 
 
 class Monitor:
@@ -170,6 +196,7 @@ class Crowd:
         self.clients = [Client(app, f"user-{n}", self.monitor, tabs=tabs[n]) for n in range(clients)]
         self.leaver = Client(app, "leaver", self.monitor)
         self.recovery = 0.0
+        self.pulse = Pulse()
         self._over = asyncio.Event()
         self._working: list[asyncio.Task[None]] = []
 
@@ -192,6 +219,7 @@ class Crowd:
         for task in self._working:
             task.cancel()
         await asyncio.gather(*self._working, return_exceptions=True)
+        await self.pulse.stop()
 
     async def all_refused(self) -> None:
         """Returns when everybody has been refused a refresh that was begun after now."""
@@ -245,8 +273,8 @@ class Crowd:
         assert all(event.name == "revoked" and event.reason == "logout" for event in events), events
         assert len(events) <= 1
         assert any(event.name == "store_unavailable" for event in self.listener.events)
-        assert max(monitor.waits) < LONGEST_CALL
-        assert monitor.p99_call() < P99_CALL
+        assert max(monitor.waits) < LONGEST_CALL + self.pulse.missed
+        assert monitor.p99_call() < P99_CALL + self.pulse.missed
 
     def report(self) -> str:
         """The worst that was measured."""
@@ -254,6 +282,7 @@ class Crowd:
         return (
             f"503 in {monitor.worst(503):.2f} s, 200 in {monitor.worst(200):.2f} s, recovery {self.recovery:.2f} s; "
             f"{len(monitor.waits)} calls, p99 {monitor.p99_call() * 1000:.0f} ms, "
-            f"worst {max(monitor.waits) * 1000:.0f} ms; "
+            f"worst {max(monitor.waits) * 1000:.0f} ms, "
+            f"nothing ran for {self.pulse.missed * 1000:.0f} ms at worst; "
             f"{sum(renewal.status == 503 for renewal in monitor.renewals)} of {len(monitor.renewals)} refreshes refused"
         )
