@@ -8,8 +8,22 @@ import pytest
 
 from jwt_refresh_middleware import SessionStore
 
+from . import record
 from .example.serving import chromium_path
 from .kinds import Servers, make_store
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    record.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    record.configure(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    record.mark(items)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,66 @@
+"""What a run of the tests says of the attack catalogue: which test belongs to which case, where it ran, how it ended.
+
+A test belongs to a case by its name (``test_a14_…``), by the id of a parameter (``[E05-0]``), both only in
+``tests/catalogue``, or by the mark ``@pytest.mark.case("H07")``, anywhere. ``--run-record FILE`` writes what
+``python -m tests.catalogue FILE`` makes a table of.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_IN_A_NAME = re.compile(r"(?<![A-Za-z0-9])([A-Ja-j](?:0[1-9]|1[0-9]|2[0-5]))(?![0-9A-Za-z])")
+_SERVERS = ("uvicorn-h11", "uvicorn-httptools", "hypercorn", "granian")
+_ALGORITHMS = ("EdDSA", "ES256", "RS256")
+_CASES = "catalogue_cases"
+
+
+def cases_of(item: pytest.Item) -> list[str]:
+    """The ids of the cases that a test is about, sorted."""
+    marked = {case for mark in item.iter_markers("case") for case in mark.args}
+    if "catalogue" in item.path.parts:
+        name = item.name.replace("uvicorn-h11", "").replace("_", "-")
+        marked |= {found.upper() for found in _IN_A_NAME.findall(name)}
+    return sorted(marked)
+
+
+class Recorder:
+    """Notes how each test ended; with several processes, the one that distributes the tests does."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tests: dict[str, dict[str, Any]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        known = self._tests.setdefault(report.nodeid, {"outcome": "passed", "cases": []})
+        known["cases"] = dict(report.user_properties).get(_CASES, known["cases"])
+        if report.outcome != "passed" and known["outcome"] != "failed":
+            known["outcome"] = report.outcome
+
+    def pytest_sessionfinish(self) -> None:
+        for nodeid, known in self._tests.items():
+            known["server"] = next((one for one in _SERVERS if one in nodeid), None)
+            known["algorithm"] = next((one for one in _ALGORITHMS if one in nodeid), "HS256")
+        self._path.write_text(json.dumps(self._tests, indent=0))
+
+
+def add_option(parser: pytest.Parser) -> None:
+    parser.addoption("--run-record", type=Path, default=None, help="where to write how the tests ended")
+
+
+def configure(config: pytest.Config) -> None:
+    path = config.getoption("--run-record")
+    if path is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(path.absolute()), "run-record")
+
+
+def mark(items: list[pytest.Item]) -> None:
+    """Give each test of a case the mark, whatever names it, so that ``-m case`` selects all of them."""
+    for item in items:
+        cases = cases_of(item)
+        if cases:
+            item.user_properties.append((_CASES, cases))
+            item.add_marker(pytest.mark.case(*cases))
