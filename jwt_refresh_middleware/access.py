@@ -127,6 +127,7 @@ class Rules:
             or not are_clean(subject, token_id, session_id if "sid" in claims else token_id)
             or ("gen" in claims and (type(generation) is not int or generation < 0))
             or type(scope) is not str
+            or "cnf" in claims  # good only with a proof that one has its key (RFC 9449, 7.2; RFC 8705, 3), unread here
             or (self._max_lifetime is not None and expires_at - issued_at > self._max_lifetime)
         ):
             raise ValueError("not a token for this verifier")
