@@ -15,6 +15,7 @@ from .devices import DevicePolicy
 from .doubts import Doubts
 from .errors import RefreshInvalid, SessionLimit
 from .feed import RevocationFeed
+from .issuer_settings import IssuerSettings
 from .keyring import KeyRing, key_ring
 from .pairs import PairWriter
 from .places import CarefulLocator, Locator
@@ -38,6 +39,7 @@ class Issuer:
         backing: the store, and what this process knows beside it.
         locator: says where addresses are, None if nobody does.
         clock: seconds since the epoch.
+        settings: the rest of what it was told.
     """
 
     # Longer than 40 lines: every option is written once, with its default and what it means.
@@ -135,6 +137,15 @@ class Issuer:
             refresh_ttl=self._refresh_ttl,
             reuse_leeway=seconds(reuse_leeway, "reuse_leeway", least=0),
             late_repeat=late_repeat,
+        )
+        self.settings = IssuerSettings(
+            access_ttl=life,
+            refresh_ttl=self._refresh_ttl,
+            reauth_after=self._reauth_after,
+            reuse_leeway=reuse_leeway.total_seconds(),
+            store_timeout=store_timeout.total_seconds(),
+            device_policy=self._policy,
+            on_event=on_event,
         )
 
     async def __aenter__(self) -> Self:

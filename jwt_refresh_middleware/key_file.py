@@ -166,6 +166,11 @@ class KeyFile:
         self.is_running: Callable[[], bool] = _never
         self.tell: Callable[[Contents], None] = _nobody
 
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self._path
+
     def read(self) -> Contents:
         """What is in the file now. Raises OSError and ValueError as :func:`read_key_file` does."""
         self._seen = self._stamp()

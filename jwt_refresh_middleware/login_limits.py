@@ -26,6 +26,10 @@ class LoginLimits:
     """How many logins may fail, and where that is counted. Give it to the middleware as ``login_limits``.
 
     A step-up is limited too: for each session as for an account, and for the address together with the logins.
+
+    Attributes:
+        is_shared: whether several processes count together.
+        limits_addresses: whether failures are counted by address.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class LoginLimits:
         self._accounts = Limit("account", window("account", *per_account)) if per_account else None
         self._addresses = Limit("address", window("address", *per_address)) if per_address else None
         self._sessions = Limit("step_up", window("step_up", *(per_account or STEP_UP_RATE)))
+        self.is_shared = self._close is not None
+        self.limits_addresses = per_address is not None
 
     async def aclose(self) -> None:
         """Close what is open to Redis. The middleware does it at shutdown."""

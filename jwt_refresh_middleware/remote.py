@@ -121,6 +121,11 @@ class RemoteKeys:
         self.is_running: Callable[[], bool] = _never
         self.tell: Callable[[Contents], None] = _nobody
 
+    @property
+    def url(self) -> str:
+        """Where the keys are, without what a query may hide."""
+        return self._name
+
     async def open(self) -> None:
         """Begin to fetch, once, and wait for the first answer: an issuer that is down delays a start, no more."""
         if not self.is_running():

@@ -8,6 +8,8 @@ from starlette.types import Scope
 from ..devices import address
 from ..rounds import log
 
+Network = IPv4Network | IPv6Network
+
 _MOST_HOPS = 32
 _MOST_BYTES = 2048
 _LOOKS = 100
@@ -21,6 +23,9 @@ class ClientAddresses:
     right, where each proxy has added whom it was connected to. The first address that is no trusted proxy is the
     client; whatever stands to the left of it, the client may have made up. ``Forwarded`` (RFC 7239) and ``X-Real-IP``
     are not read: a proxy that does not know a header passes on what the client wrote into it.
+
+    Attributes:
+        trusted: the networks of the trusted proxies.
     """
 
     def __init__(self, trusted_proxies: Iterable[str]) -> None:
@@ -28,6 +33,7 @@ class ClientAddresses:
         if isinstance(trusted_proxies, str):
             raise TypeError('trusted_proxies is a list: ["10.0.0.0/8"]')
         self._trusted = [_network(text) for text in trusted_proxies]
+        self.trusted = tuple(self._trusted)
         self._looks = 0 if self._trusted else _LOOKS
 
     def of(self, scope: Scope) -> str | None:
@@ -109,7 +115,7 @@ def _is_port(text: str) -> bool:
     return not text or (text[0] == ":" and len(digits) <= 5 and digits.isascii() and digits.isdigit())
 
 
-def _network(text: str) -> IPv4Network | IPv6Network:
+def _network(text: str) -> Network:
     """A network to compare normal addresses with: an IPv4-mapped one is one of IPv4."""
     try:
         network = ip_network(str(text))

@@ -18,6 +18,7 @@ from .paths import PublicPaths, app_path
 from .problems import Problems
 from .routes import Routes
 from .sending import Held
+from .settings import Settings
 from .tokens import Authenticate, FieldCase, Tokens
 from .transport import Cookie, bearer
 from .users import Users
@@ -25,7 +26,12 @@ from .websocket import Sockets
 
 
 class JWTRefreshMiddleware:
-    """Double-token authentication for any ASGI app."""
+    """Double-token authentication for any ASGI app.
+
+    Attributes:
+        app: what it is around.
+        settings: what it was told.
+    """
 
     # Longer than 40 lines: every option is written once, with its default and what it means.
     def __init__(
@@ -130,6 +136,19 @@ class JWTRefreshMiddleware:
             clock=self._clock,
             revoked=self._revoked,
             feed=issuer.feed if issuer is not None else checks.feed,
+        )
+        self.settings = Settings(
+            issuer=issuer,
+            verifier=checks,
+            prefix=prefix,
+            public=self._public.patterns,
+            required=required,
+            cookie=self._cookie,
+            allowed_origins=origins,
+            trusted_proxies=addresses.trusted,
+            login_limits=login_limits,
+            logs_in=authenticate is not None,
+            routes=self._routes.paths,
         )
 
     # Longer than 40 lines: every call costs every request, so a token that was seen before is recognised here, by its

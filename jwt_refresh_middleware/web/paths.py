@@ -32,14 +32,19 @@ def _is_misplaced(scope: Scope) -> bool:
 
 
 class PublicPaths:
-    """Exact paths, and paths ending in ``/*`` for everything below them, by whole segments."""
+    """Exact paths, and paths ending in ``/*`` for everything below them, by whole segments.
+
+    Attributes:
+        patterns: as they were given.
+    """
 
     def __init__(self, patterns: Iterable[str]) -> None:
         """``patterns``: as in ``public=``. Raises ValueError for one that could never match, TypeError for a str."""
         if isinstance(patterns, str):
             raise TypeError('public is a list of paths: ["/"], not "/"')
+        self.patterns = tuple(patterns)
         exact, below = set(), []
-        for pattern in patterns:
+        for pattern in self.patterns:
             path = pattern[:-1] if pattern.endswith("/*") else pattern
             if not path.startswith("/") or "*" in path or _ODD.search(path):
                 raise ValueError(f"{pattern!r} is not a path: /exact, or /below/* for everything below it")

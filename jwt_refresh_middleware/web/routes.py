@@ -55,6 +55,11 @@ class Routes:
                 self._table[f"{prefix}/login"] = {"POST": tokens.login_route}
                 self._table[f"{prefix}/step-up"] = {"POST": StepUp(tokens, authenticate).route}
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths that are ours, without those of single sessions."""
+        return frozenset(self._table)
+
     def find(self, path: str) -> dict[str, Handler] | None:
         """The methods of a path that is ours, else None."""
         found = self._table.get(path)
