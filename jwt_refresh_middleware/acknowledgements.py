@@ -1,5 +1,6 @@
 """Which generations have been seen to arrive: known here at once, told to the store in batches."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 
 from .access import AccessToken
@@ -14,7 +15,7 @@ class Acknowledgements:
     """
 
     def __init__(self) -> None:
-        self.seen: dict[str, int] = {}
+        self.seen: OrderedDict[str, int] = OrderedDict()  # a dict that is emptied from its front is slow to find it
         """Highest generation seen of each session; of at most 65 536 sessions, those known longest go first."""
         self._pending: dict[str, int] = {}
 
@@ -28,7 +29,7 @@ class Acknowledgements:
             seen[session_id] = generation
             self._pending[session_id] = generation
             if len(seen) > _MOST_REMEMBERED:
-                del seen[next(iter(seen))]
+                seen.popitem(last=False)
 
     def known(self, session_id: str) -> int:
         """The highest generation seen of a session, -1 for none."""

@@ -1,6 +1,7 @@
 """How often one session may be refreshed: stops a client that is caught in a refresh loop."""
 
 import math
+from collections import OrderedDict
 
 _MOST_WATCHED = 10_000
 _REPEATS_PER_ROTATION = 10  # fifty tabs that wake up together are no loop
@@ -12,7 +13,7 @@ class RefreshRate:
     def __init__(self, rate: tuple[int, float] | None) -> None:
         """``rate``: at most so many rotations in so many seconds; None for no limit. A repeat counts a tenth."""
         self._rate = rate
-        self._windows: dict[str, tuple[float, int]] = {}
+        self._windows: OrderedDict[str, tuple[float, int]] = OrderedDict()  # by their beginning
 
     def wait(self, session_id: str, now: float) -> int:
         """Seconds until this session may be refreshed again, at least 1 if it has used up its window; else 0."""
@@ -33,11 +34,7 @@ class RefreshRate:
         started, used = self._windows.get(session_id, (now, 0))
         if not 0 <= now - started < seconds:
             started, used = now, 0
+            self._windows.pop(session_id, None)
         if len(self._windows) >= _MOST_WATCHED and session_id not in self._windows:
-            self._forget(now, seconds)
+            self._windows.popitem(last=False)  # looking for what is over would take longer than a refresh
         self._windows[session_id] = (started, used + (_REPEATS_PER_ROTATION if rotation else 1))
-
-    def _forget(self, now: float, seconds: float) -> None:
-        self._windows = {sid: window for sid, window in self._windows.items() if 0 <= now - window[0] < seconds}
-        while len(self._windows) >= _MOST_WATCHED:
-            del self._windows[next(iter(self._windows))]

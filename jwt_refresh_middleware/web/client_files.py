@@ -18,6 +18,7 @@ FOLDER: Traversable = files("jwt_refresh_middleware") / "client"
 _MEDIA_TYPES = {".js": b"text/javascript; charset=utf-8", ".d.ts": b"text/plain; charset=utf-8"}
 # An upgrade of the library is seen at the next load; until then a visit costs a 304.
 _CACHING = ((b"cache-control", b"no-cache"), (b"vary", b"Accept-Encoding"))
+_MOST_CODINGS = 100
 _CODING = re.compile(rb"([!#$%&'*+.^_`|~0-9a-z-]+)(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?")
 
 
@@ -77,7 +78,7 @@ def names(if_none_match: bytes, etag: bytes) -> bool:
 def takes_gzip(accept_encoding: bytes) -> bool:
     """Whether gzip is accepted, and not less than the plain file (RFC 9110, 12.5.3). What is in doubt is False."""
     weights: dict[bytes, float] = {}
-    for element in accept_encoding.lower().split(b","):
+    for element in accept_encoding.lower().split(b",", _MOST_CODINGS):  # what is left over is in doubt
         coding = element.strip(b" \t")
         if not coding:  # RFC 9110, 5.6.1.2: to be ignored
             continue

@@ -70,7 +70,7 @@ class Incoming:
         announced = self.headers.get(b"content-length", b"")
         if len(announced) > 4 and announced.isdigit() and len(announced) < 20 and int(announced) > MAX_BODY:
             raise PayloadTooLarge
-        body: bytes = b""
+        body = bytearray()
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -79,7 +79,7 @@ class Incoming:
             if len(body) > MAX_BODY:
                 raise PayloadTooLarge
             if not message.get("more_body", False):
-                return body
+                return bytes(body)
 
     def kind_of(self, body: bytes) -> Literal["json", "form", "none"]:
         """How the body is to be read. Raises UnsupportedMediaType for anything but JSON and form."""
