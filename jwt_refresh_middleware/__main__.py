@@ -1,40 +1,29 @@
-"""The command line: ``python -m jwt_refresh_middleware COMMAND``. Here it is only decided which module does it.
+"""The command line: ``python -m jwt_refresh_middleware COMMAND``, or ``jwt-refresh``. Needs the extra ``cli``.
 
-Exit codes: 0 done, 1 it could not be done, 2 not understood or refused. What is wrong is said on standard error.
+What it does is in :mod:`.command_line`; here it is only seen to it that the libraries for the terminal are there.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from .command_line import keys
-from .command_line.refused import Refused
-
-_NAME = "python -m jwt_refresh_middleware"
+_LIBRARIES = ("typer", "rich")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Carry out a command and return its exit code. ``arguments``: default, those of the process.
+    """Carry out a command and return its exit code, see :mod:`.command_line.exit_codes`.
 
-    Raises SystemExit for arguments that are not understood, and for ``--help``.
+    ``arguments``: default, those of the process. Raises SystemExit for arguments that are not understood.
     """
-    parser = argparse.ArgumentParser(prog=_NAME, description="Look after a service that issues double tokens.")
-    keys.add_to(parser.add_subparsers(title="commands", required=True, metavar="COMMAND"))
-    given = parser.parse_args(arguments)
     try:
-        given.run(given)
-    except Refused as refusal:
-        return _failed(refusal, 2)
-    except OSError as error:
-        return _failed(f"{error.filename}: {error.strerror}" if error.filename else error, 1)
-    except (ValueError, ImportError) as error:
-        return _failed(error, 1)
-    return 0
-
-
-def _failed(reason: object, code: int) -> int:
-    sys.stderr.write(f"{_NAME}: {reason}\n")
-    return code
+        from .command_line.running import run
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _LIBRARIES:
+            raise
+        sys.stderr.write(
+            f"the command line needs {' and '.join(_LIBRARIES)}: pip install 'jwt-refresh-middleware[cli]'\n"
+        )
+        return 1
+    return run(arguments)
 
 
 if __name__ == "__main__":

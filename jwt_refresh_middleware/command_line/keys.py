@@ -1,16 +1,15 @@
 """``keys generate | rotate | remove | show``: the file of keys that running services pick up. See docs/keys.md."""
 
-import argparse
 import json
 import math
 import os
 import secrets
-import sys
 import time
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+import typer
 
 from ..key_file import read_key_file, write_key_file
 from ..key_states import Contents, Held, in_order, living
@@ -18,98 +17,56 @@ from ..key_texts import ALGORITHMS, new_key
 from ..keyring import DEFAULT_OVERLAP
 from ..keys import MIN_SECRET_BYTES, HmacKey, Key
 from .key_changes import change_key_file, step, without
+from .options import Json, seconds
+from .output import say, say_json, say_table
 from .refused import Refused
+from .words import iso
 
 PUBLISHED_FOR = 360.0
 """Seconds: a gateway fetches keys every 5 minutes by default; and a minute for the file to be read, and for a fetch
 that has to be tried again."""
 
-Given = argparse.Namespace
+app = typer.Typer(help="Make, rotate, remove and show the keys in a file.")
+
+_File = Annotated[Path, typer.Option("--file", help="The file.")]
+_DEFAULT_FILE = Path("keys.json")
 
 
-def add_to(commands: Any) -> None:
-    """Make ``keys`` known to the command line."""
-    parser = commands.add_parser("keys", help="make, rotate, remove and show the keys in a file")
-    verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_generate(verbs)
-    _add_rotate(verbs)
-    _add_remove(verbs)
-    _add_show(verbs)
+def _algorithm(text: str) -> str:
+    if text not in ALGORITHMS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(ALGORITHMS)}")
+    return text
 
 
-def _verb(verbs: Any, name: str, run: Any, what: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=what, description=what)
-    parser.add_argument("--file", type=Path, default=Path("keys.json"), help="default: keys.json")
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _add_generate(verbs: Any) -> None:
-    parser = _verb(verbs, "generate", generate, "Make a new file with a key that signs and the one that is next.")
-    parser.add_argument("--algorithm", choices=ALGORITHMS, default="EdDSA", help="default: EdDSA")
-    parser.add_argument(
-        "--secret-from-env",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="an environment variable with a secret used until now: refresh tokens made with it stay good; "
-        "several, newest first",
-    )
-
-
-def _add_rotate(verbs: Any) -> None:
-    parser = _verb(verbs, "rotate", rotate, "Let the next key sign; the current one verifies for a while.")
-    parser.add_argument(
-        "--overlap",
-        type=_seconds,
-        default=DEFAULT_OVERLAP.total_seconds(),
-        metavar="SECONDS",
-        help="how long the current key still verifies: the life of an access token and a minute; default: %(default)g",
-    )
-    parser.add_argument(
-        "--published-for",
-        type=_seconds,
-        default=PUBLISHED_FOR,
-        metavar="SECONDS",
-        help="how long the next key must have been published: the gateways' refresh interval and a minute; "
-        "default: %(default)g",
-    )
-    parser.add_argument("--force", action="store_true", help="no matter how long the next key has been published")
-
-
-def _add_remove(verbs: Any) -> None:
-    parser = _verb(verbs, "remove", remove, "Take a key out at once, for instance since it was stolen.")
-    parser.add_argument("kid", help="its kid, as show says it; after -- if it begins with -")
-
-
-def _add_show(verbs: Any) -> None:
-    parser = _verb(verbs, "show", show, "Show what is in a file, without anything private.")
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--json", action="store_true", help="as JSON")
-    how.add_argument("--jwks", action="store_true", help="the public keys as a JWK Set (RFC 7517)")
-
-
-def _seconds(text: str) -> float:
-    number = float(text) if text.replace(".", "", 1).isdecimal() and text.isascii() else math.inf
-    if number == math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
-    return number
-
-
-def generate(given: Given) -> None:
-    """Make a new file. Raises Refused if there is one."""
+@app.command()
+def generate(
+    file: _File = _DEFAULT_FILE,
+    algorithm: Annotated[
+        str, typer.Option(parser=_algorithm, metavar="NAME", help=f"One of {', '.join(ALGORITHMS)}.")
+    ] = "EdDSA",
+    secret_from_env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="An environment variable with a secret used until now: refresh tokens made with it stay good; "
+            "several, newest first.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a new file with a key that signs and the one that is next."""
     now = time.time()
-    old = [_secret_of(name) for name in given.secret_from_env]
-    keys: list[Key] = [HmacKey(one) for one in old] if given.algorithm == "HS256" else []
-    first, *others = keys or [new_key(given.algorithm)]
+    old = [_secret_of(name) for name in secret_from_env or ()]
+    keys: list[Key] = [HmacKey(one) for one in old] if algorithm == "HS256" else []
+    first, *others = keys or [new_key(algorithm)]
     previous = [Held(key, "previous", now, now + DEFAULT_OVERLAP.total_seconds()) for key in others]
-    held = in_order([Held(first, "current", now), *previous, Held(new_key(given.algorithm), "next", now)], now)
+    held = in_order([Held(first, "current", now), *previous, Held(new_key(algorithm), "next", now)], now)
     made = Contents(held, tuple(old or [secrets.token_bytes(MIN_SECRET_BYTES)]))
     try:
-        write_key_file(given.file, made, new=True)
+        write_key_file(file, made, new=True)
     except FileExistsError:
-        raise Refused(f"{given.file} is there already, and keys are not overwritten") from None
-    _tell(made, now)
+        raise Refused(f"{file} is there already, and keys are not overwritten") from None
+    _tell(made, now, as_json=as_json)
 
 
 def _secret_of(name: str) -> bytes:
@@ -119,30 +76,60 @@ def _secret_of(name: str) -> bytes:
     return secret
 
 
-def rotate(given: Given) -> None:
-    """One step further. Raises Refused while the next key is too young."""
+@app.command()
+def rotate(
+    file: _File = _DEFAULT_FILE,
+    overlap: Annotated[
+        float,
+        typer.Option(
+            parser=seconds,
+            metavar="SECONDS",
+            help="How long the current key still verifies: the life of an access token and a minute.",
+        ),
+    ] = DEFAULT_OVERLAP.total_seconds(),
+    published_for: Annotated[
+        float,
+        typer.Option(
+            parser=seconds,
+            metavar="SECONDS",
+            help="How long the next key must have been published: the gateways' refresh interval and a minute.",
+        ),
+    ] = PUBLISHED_FOR,
+    force: Annotated[bool, typer.Option("--force", help="No matter how long the next key has been published.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let the next key sign; the current one verifies for a while. Refused while the next key is too young."""
     now = time.time()
-    published_for = None if given.force else given.published_for
-    change = partial(step, now=now, overlap=given.overlap, published_for=published_for)
-    _tell(change_key_file(given.file, change), now)
+    change = partial(step, now=now, overlap=overlap, published_for=None if force else published_for)
+    _tell(change_key_file(file, change), now, as_json=as_json)
 
 
-def remove(given: Given) -> None:
-    """Take one out. Raises Refused if it is not there."""
+@app.command()
+def remove(
+    kid: Annotated[str, typer.Argument(help="Its kid, as show says it; after -- if it begins with -.")],
+    file: _File = _DEFAULT_FILE,
+    as_json: Json = False,
+) -> None:
+    """Take a key out at once, for instance since it was stolen."""
     now = time.time()
-    _tell(change_key_file(given.file, partial(without, kid=given.kid, now=now)), now)
+    _tell(change_key_file(file, partial(without, kid=kid, now=now)), now, as_json=as_json)
 
 
-def show(given: Given) -> None:
-    """Print what is in the file."""
-    now, contents = time.time(), read_key_file(given.file)
-    if given.jwks:
+@app.command()
+def show(
+    file: _File = _DEFAULT_FILE,
+    as_json: Json = False,
+    jwks: Annotated[bool, typer.Option("--jwks", help="The public keys as a JWK Set (RFC 7517).")] = False,
+) -> None:
+    """Show what is in a file, without anything private."""
+    if jwks and as_json:
+        raise typer.BadParameter("--json and --jwks exclude each other")
+    now, contents = time.time(), read_key_file(file)
+    if jwks:
         public = [one.key.public_jwk() for one in living(contents.held, now)]
-        _say(json.dumps({"keys": [jwk for jwk in public if jwk is not None]}, indent=2))
-    elif given.json:
-        _say(json.dumps([_row(one, now) for one in contents.held], indent=2))
+        say(json.dumps({"keys": [jwk for jwk in public if jwk is not None]}, indent=2))
     else:
-        _tell(contents, now)
+        _tell(contents, now, as_json=as_json)
 
 
 def _row(one: Held, now: float) -> dict[str, str | None]:
@@ -151,26 +138,15 @@ def _row(one: Held, now: float) -> dict[str, str | None]:
         "kid": one.key.kid,
         "algorithm": one.key.algorithm,
         "state": one.state if one.until > now else "gone",
-        "since": _iso(one.since) if one.since else None,
-        "until": _iso(one.until) if one.until < math.inf else None,
+        "since": iso(one.since) if one.since else None,
+        "until": iso(one.until) if one.until < math.inf else None,
     }
 
 
-def _tell(contents: Contents, now: float) -> None:
-    """All keys as a table."""
+def _tell(contents: Contents, now: float, *, as_json: bool) -> None:
+    """All keys."""
     rows = [_row(one, now) for one in contents.held]
-    lines = [tuple(rows[0]), *([value or "-" for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        _say("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _iso(seconds: float) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):  # somebody wrote a time that no calendar has
-        return f"{seconds:g}"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    if as_json:
+        say_json(rows)
+    else:
+        say_table(rows)
