@@ -61,7 +61,7 @@ class Strange(events.Event):
 
 
 @pytest.mark.parametrize(
-    "value", [None, float("nan"), float("inf"), b"bytes", object(), {"a": 1}, ["a"], (1, 2), timedelta(1), ()], ids=repr
+    "value", [None, float("nan"), float("inf"), b"bytes", object, {"a": 1}, ["a"], (1, 2), timedelta(1), ()], ids=repr
 )
 def test_what_is_no_scalar_is_left_out(value: object) -> None:
     assert details_of(Strange(at=1.0, anything=value)) == {}

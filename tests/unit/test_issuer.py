@@ -33,7 +33,7 @@ def test_bad_arguments_are_refused(wrong: dict[str, Any]) -> None:
     "wrong",
     [
         {"subject": ""}, {"subject": "x" * 256}, {"subject": "a\nb"}, {"subject": "\ud800"}, {"scopes": [""]},
-        {"scopes": ["a b"]}, {"scopes": ['a"']}, {"scopes": ["ä"]}, {"amr": ["a b"]}, {"claims": {"x": object()}},
+        {"scopes": ["a b"]}, {"scopes": ['a"']}, {"scopes": ["ä"]}, {"amr": ["a b"]}, {"claims": {"x": object}},
         {"claims": {"x": float("nan")}}, {"claims": {"x": "\ud800"}}, {"claims": {"x": "y" * 9000}},
         *[{"claims": {name: 1}} for name in ("iss", "sub", "aud", "exp", "iat", "jti", "sid", "gen", "scope", "cnf")],
     ],
