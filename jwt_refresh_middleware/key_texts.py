@@ -227,10 +227,10 @@ def _usable(listed: list[object], tolerant: Callable[[ValueError], None] | None)
     keys = []
     for jwk in listed:
         try:
-            key = key_of_jwk(jwk)
-            if tolerant is not None and key.is_private:
+            # Unread: to find the factors of a private key that leaves them out may take minutes, and is for nothing.
+            if tolerant is not None and isinstance(jwk, Mapping) and private_members(jwk):
                 raise UnusableKey("a secret or private key stands in a set of public keys: it is no secret any more")
-            keys.append(key)
+            keys.append(key_of_jwk(jwk))
         except ValueError as error:
             if tolerant is None:
                 raise

@@ -1,7 +1,7 @@
 """Keys that are too weak, or not what they look like: refused before anything is signed or checked with them."""
 
 import re
-from binascii import a2b_base64
+from binascii import a2b_base64, a2b_hex
 from math import isqrt
 
 _LEAST_BITS, _MOST_BITS = 2048, 8192
@@ -68,28 +68,49 @@ _LEFT_OUT = re.compile(rb"[\s=]+|\\[nrt]")  # blanks, padding, and line breaks t
 _FROM_URL = bytes.maketrans(b"-_", b"+/")
 _SEQUENCE, _INTEGER, _BITS, _OCTETS, _NAME = 0x30, 0x02, 0x03, 0x04, b"\x06"
 _SSH_KEY = re.compile(rb"\s*(?:\x00\x00\x00.)?(?:ssh-|ecdsa-sha2-|sk-)[a-z]", re.DOTALL)
+_JWK = re.compile(rb"[\"']kty\\*[\"']")  # JSON within JSON has a backslash before the quote
+_MOST_READINGS = 8
 _LONG = 64  # bytes of a number: there is no RSA key with a shorter one, nor a random secret with such a long one
 _P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _B256 = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
 
 def readings(secret: bytes) -> list[bytes]:
-    """A shared secret as it is, and what it spells if it happens to be base64 or base64url, of any layout."""
-    text = _LEFT_OUT.sub(b"", secret).translate(_FROM_URL)
+    """A shared secret as it is, and what it spells if it happens to be base64, base64url or hex, of any layout.
+
+    What that spells is read once more: who puts a key into a YAML file of secrets often encodes it a second time.
+    """
+    found = [secret]
+    for reading in found:
+        if len(found) < _MOST_READINGS:
+            found += [raw for raw in (_of_base64(reading), _of_hex(reading)) if raw]
+    return found
+
+
+def _of_base64(text: bytes) -> bytes:
+    text = _LEFT_OUT.sub(b"", text).translate(_FROM_URL)
     try:
-        raw = a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
+        return a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
     except ValueError:
-        raw = b""
-    return [secret, raw] if raw else [secret]
+        return b""
+
+
+def _of_hex(text: bytes) -> bytes:
+    try:
+        return a2b_hex(_LEFT_OUT.sub(b"", text).replace(b":", b""))
+    except ValueError:
+        return b""
 
 
 def is_of_a_pair(raw: bytes) -> bool:
     """Whether it is a key of a pair, or a certificate: DER (RFC 5280, 5958, 8017, 5915), OpenSSH, a point on P-256.
 
+    So is whatever has a JWK in it, if only as text within other text.
+
     What has no form of its own, the 32 bytes of an Ed25519 key or a bare RSA modulus, cannot be told from a random
     secret; nor is a random secret ever taken for a key (one in 2**40 would be).
     """
-    return _is_der_key(raw) or _is_point(raw) or _SSH_KEY.match(raw) is not None
+    return _is_der_key(raw) or _is_point(raw) or (_SSH_KEY.match(raw) or _JWK.search(raw)) is not None
 
 
 def _is_der_key(raw: bytes) -> bool:

@@ -108,3 +108,30 @@ def _der(name: str) -> bytes:
 
     made: bytes = private_key(name).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return made
+
+
+@pytest.mark.parametrize("layout", ["{}", "{}\n", " {} ", "{}\\n"])
+def test_hex_is_read_too_and_what_was_encoded_twice(layout: str) -> None:
+    raw = bytes(range(200, 240))
+    for spelled in (
+        raw.hex(),
+        raw.hex().upper(),
+        raw.hex(":"),
+        raw.hex(" "),
+        b64url_encode(raw.hex().encode()).decode(),
+    ):
+        assert raw in readings(layout.format(spelled).encode())
+    assert raw in readings(b64url_encode(b64url_encode(raw)))
+
+
+def test_however_often_it_is_encoded_reading_it_ends() -> None:
+    text = bytes(range(200, 240))
+    for _ in range(12):
+        text = text.hex().encode()
+    assert 2 <= len(readings(text)) <= 9
+
+
+@pytest.mark.parametrize("text", ['{"kty": "EC"}', '"{\\"kty\\": \\"EC\\"}"', "{'kty': 'EC'}", '[{"x": {"kty":1}}'])
+def test_a_jwk_is_one_wherever_it_stands(text: str) -> None:
+    assert is_of_a_pair(f"our key is {text} and no other".encode())
+    assert not is_of_a_pair(text.replace("kty", "key").encode())
