@@ -1,7 +1,9 @@
 """The commands, put together."""
 
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -55,3 +57,5 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
 app.command()(sessions.purge)
 app.command()(explain.explain)
+if find_spec(f"{__package__}.doctor") is not None:
+    app.command()(import_module(f"{__package__}.doctor").doctor)

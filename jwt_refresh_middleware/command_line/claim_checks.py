@@ -33,7 +33,7 @@ def own_audience(claims: Mapping[str, Any] | None) -> str | None:
 
 def checks_of_claims(claims: dict[str, Any] | None, held_against: Expectations) -> list[Check]:
     """A check for each claim that a verifier looks at, and one of whether the token has expired."""
-    names = [*_REQUIRED, *_OPTIONAL, "expiry"]
+    names = [*_REQUIRED, *_OPTIONAL, "claims", "expiry"]
     if claims is None:
         return [Check(name, "not checked", "there are no claims to read") for name in names]
     issuer = held_against.issuer or own_issuer(claims) or SOMEBODY
@@ -41,6 +41,9 @@ def checks_of_claims(claims: dict[str, Any] | None, held_against: Expectations) 
     rules = Rules(issuer=issuer, audience=audience, leeway=held_against.leeway, max_lifetime=None)
     good = {"iss": issuer, "aud": audience, "sub": "s", "iat": 0, "exp": 9, "jti": "j"}
     checks = [_claim(name, claims, rules, good, held_against) for name in (*_REQUIRED, *_OPTIONAL)]
+    others = [name for name in claims if name not in names]
+    strange = [name for name in others if not _passes(rules, good | {name: claims[name]}, held_against.now)]
+    checks.append(check("claims", not strange, "no other that is refused", f"refused with these: {', '.join(strange)}"))
     is_date = next(check.result for check in checks if check.name == "exp") == "passed"
     return [*checks, _expiry(claims, held_against) if is_date else Check("expiry", "not checked", "exp is no date")]
 
@@ -49,9 +52,7 @@ def _claim(name: str, claims: dict[str, Any], rules: Rules, good: dict[str, Any]
     asked = {one: value for one, value in good.items() if one != name}
     if name in claims:
         asked[name] = claims[name]
-    try:
-        rules.read(asked, held_against.now)
-    except Exception:  # noqa: BLE001  as where a verifier reads them: whatever it is, it is a refusal
+    if not _passes(rules, asked, held_against.now):
         return Check(name, "refused", _wrong(name, claims, held_against))
     if name not in claims:
         return Check(name, "passed", "not there, and need not be")
@@ -61,6 +62,14 @@ def _claim(name: str, claims: dict[str, Any], rules: Rules, good: dict[str, Any]
     if name in DATES:
         return Check(name, "passed", f"{iso(claims[name])}, {from_now(claims[name], held_against.now)}")
     return Check(name, "passed", short(claims[name]))
+
+
+def _passes(rules: Rules, claims: dict[str, Any], now: float) -> bool:
+    try:
+        rules.read(claims, now)
+    except Exception:  # noqa: BLE001  as where a verifier reads them: whatever it is, it is a refusal
+        return False
+    return True
 
 
 def _wrong(name: str, claims: Mapping[str, Any], held_against: Expectations) -> str:

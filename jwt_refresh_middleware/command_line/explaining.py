@@ -148,13 +148,15 @@ def _of_signature(
     if header is None or spelled.result == "refused":
         return [spelled, Check("signature", "not checked", "it cannot be read")]
     ours = named(header, keys)
-    living = [one for one in ours if one.until > held_against.now and header.get("alg") in one.key.accepted]
-    if ours and not [one for one in ours if one.until > held_against.now]:
+    living = [one for one in ours if one.until > held_against.now]
+    if ours and not living:
         return [spelled, Check("signature", "refused", "the time of its key is over")]
-    if not living:
+    algorithm = header.get("alg")
+    fitting = [one for one in living if type(algorithm) is str and algorithm in one.key.accepted]
+    if not fitting:
         return [spelled, Check("signature", "not checked", "there is no key for it")]
     signed = token.rpartition(b".")[0]
-    good = any(one.key.verifies(signed, segments[2]) for one in living)
+    good = any(one.key.verifies(signed, segments[2]) for one in fitting)
     return [spelled, check("signature", good, "by one of the keys", "by none of the keys")]
 
 
