@@ -1,0 +1,40 @@
+"""What a process holds, as Linux has it, and whether that grows."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Vitals(NamedTuple):
+    """Of one process at one moment.
+
+    Attributes:
+        rss: resident memory, in bytes.
+        fds: file descriptors.
+    """
+
+    rss: int
+    fds: int
+
+
+def vitals(pid: int | str = "self") -> Vitals:
+    """Those of a process."""
+    place = Path(f"/proc/{pid}")
+    fds = len(os.listdir(place / "fd")) - (pid == "self")  # to list them takes one
+    return Vitals(int((place / "statm").read_text().split()[1]) * _PAGE, fds)
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """By how much ``y`` grows when ``x`` grows by one: the line of least squares."""
+    middle_x = sum(x for x, _ in points) / len(points)
+    middle_y = sum(y for _, y in points) / len(points)
+    spread = sum((x - middle_x) ** 2 for x, _ in points)
+    return sum((x - middle_x) * (y - middle_y) for x, y in points) / spread if spread else 0.0
+
+
+def later(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """The points after the first quarter, in which caches fill and the allocator warms up."""
+    return points[len(points) // 4 :]
