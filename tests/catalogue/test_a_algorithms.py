@@ -49,6 +49,7 @@ async def test_alg_none(target: Target, alg: Any, signature: str) -> None:
     await target.refused(f"{signed}.{sign(signed) if signature else ''}")
 
 
+@pytest.mark.case("A01")
 async def test_alg_none_by_a_library(target: Target) -> None:
     await target.refused(jwt.encode(claims(), "", algorithm="none", headers={"typ": "at+jwt"}))
 
@@ -79,6 +80,7 @@ KIDS = {
     "A08-nul": "a\0b",
     "A08-url": "http://127.0.0.1/k",
     "A08-4KB": "k" * 4096,
+    "A08-10KB": "k" * 10_240,
     "A08-unknown": "unknown",
     "A08-empty": "",
     "A08-surrogate": "\ud800",
@@ -95,6 +97,7 @@ async def test_kid_of_another_type(target: Target, kid: Any) -> None:
     await target.refused(with_header(kid=kid))
 
 
+@pytest.mark.case("A10")
 async def test_kid_null(target: Target) -> None:
     await target.refused(jws(header() | {"kid": None}, claims()))
 

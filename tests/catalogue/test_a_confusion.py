@@ -73,6 +73,7 @@ def test_a_private_key_is_no_shared_secret(der: bytes) -> None:
 
 @QUICK
 @given(st.binary(min_size=32, max_size=64))
+@pytest.mark.case("A03")
 def test_a_random_secret_is_never_taken_for_a_key(raw: bytes) -> None:
     for secret in (b64(raw), b64(raw) + "=" * (-len(raw) % 3), raw.hex()):
         assert Verifier(secret)
@@ -92,5 +93,6 @@ LOOKING_LIKE_DER = {
 
 
 @pytest.mark.parametrize("raw", LOOKING_LIKE_DER.values(), ids=LOOKING_LIKE_DER)
+@pytest.mark.case("A03")
 def test_a_secret_that_only_begins_like_a_key_is_one_no_less(raw: bytes) -> None:
     assert Verifier(b64(raw))

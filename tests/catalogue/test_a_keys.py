@@ -7,9 +7,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from jwt_refresh_middleware import KeyRing
+from jwt_refresh_middleware import Issuer, KeyRing, MemoryStore, Verifier
 from jwt_refresh_middleware.key_texts import keys_of_set
 
+from ..web.problems import assert_problem
+from ..web.test_gateway import Gateway
+from . import forge
 from .forge import OURS, PAIRS, b64, pair
 from .odd_keys import CLOSE_PRIMES, private_rsa, public_rsa, roca_primes, unsigned
 
@@ -172,6 +175,7 @@ def test_a_key_that_cannot_be_used_is_left_out_of_a_set_of_somebody_elses(jwk: M
 
 
 @pytest.mark.parametrize("odd", [None, 1, "key", [], [{}], {}], ids=repr)
+@pytest.mark.case("A06")
 def test_what_is_no_jwk_is_left_out_too(odd: object) -> None:
     told: list[ValueError] = []
     assert len(keys_of_set({"keys": [odd, _public("ES256")]}, tolerant=told.append)) == 1
@@ -218,6 +222,15 @@ def test_a05_what_a_key_does_not_say_is_known_by_its_type(name: str, without: st
     assert (key.algorithm, key.kid) == (name, KeyRing.from_jwks(_public(name)).keys[0].kid)
 
 
+@pytest.mark.parametrize("name", PAIRS)
+async def test_a05_a_header_does_not_choose_the_algorithm_of_a_key_that_names_none(name: str) -> None:
+    gateway = Gateway(keys=KeyRing.from_jwks(_public(name, alg=None)))
+    with forge.under(name):
+        assert (await gateway.get("/x", forge.token())).status == 200
+        for alg in ("HS256", "RS512", "PS256", "ES384", "Ed448", "none", ""):
+            assert_problem(await gateway.get("/x", forge.with_header(alg=alg)), "token_invalid")
+
+
 OTHER_KINDS = {
     "A07-X25519": x25519.X25519PrivateKey.generate(),
     "A07-Ed448": ed448.Ed448PrivateKey.generate(),
@@ -238,10 +251,18 @@ def test_other_kinds_of_pem_are_refused_at_the_start(private: Any) -> None:
 
 @pytest.mark.parametrize("length", [pytest.param(n, id=f"A07-{n}-bytes") for n in (0, 1, 16, 31)])
 def test_weak_keys_are_refused_at_startup(length: int) -> None:
-    with pytest.raises(ValueError, match="32 bytes"):
-        KeyRing.from_secret("k" * length)
+    weak, strong = "k" * length, "a secret that is long enough, by far"
+    for start in (
+        lambda: KeyRing.from_secret(weak),
+        lambda: Verifier(weak),
+        lambda: Issuer(weak, MemoryStore()),
+        lambda: Issuer([strong, weak], MemoryStore()),
+    ):
+        with pytest.raises(ValueError, match="32 bytes"):
+            start()
 
 
+@pytest.mark.case("A07")
 def test_the_keys_that_these_cases_change_are_good_themselves() -> None:
     """Otherwise the cases above would prove nothing."""
     for name in PAIRS:

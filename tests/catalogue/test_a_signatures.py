@@ -89,6 +89,7 @@ def _signed(algorithm: str) -> str:
 
 
 @pytest.mark.parametrize("algorithm", ["ES256"], indirect=True)
+@pytest.mark.case("A13")
 async def test_es256_at_the_edge(target: Target, algorithm: str) -> None:
     """All signatures are of one token, whose genuine one is good."""
     head, body, _ = parts(_signed(algorithm))
@@ -147,6 +148,7 @@ def _ed_signatures() -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA"], indirect=True)
+@pytest.mark.case("A15")
 async def test_ed25519_at_the_edge(target: Target, algorithm: str) -> None:
     head, body, _ = parts(_signed(algorithm))
     for name, signature in _ed_signatures().items():
@@ -198,6 +200,7 @@ def _padded(digest: bytes, size: int = 256) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256"], indirect=True)
+@pytest.mark.case("A13")
 async def test_paddings_of_rs256(target: Target, algorithm: str) -> None:
     """Each was made with the private key, so that it has exactly the padding that is said."""
     own = pair(algorithm, OURS).private_numbers()

@@ -37,14 +37,33 @@ async def test_only_one_spelling(target: Target, spelling: str) -> None:
     await target.refused(spelling)
 
 
+def _with_spare_bits(made: dict[str, Any]) -> str:
+    """A header or payload as a segment whose last character has bits to spare."""
+    for filler in ("", "x", "xx"):
+        text = segment(made | {"filler": filler})
+        if len(text) % 4:
+            return text
+    raise AssertionError("every third length has none")
+
+
+def _in_standard_alphabet(made: dict[str, Any]) -> str:
+    standard = base64.b64encode(json.dumps(made | {"odd": "???>>>~~~"}).encode()).decode()
+    assert "/" in standard
+    return standard.rstrip("=")
+
+
 def _signed_spellings() -> dict[str, str]:
     """The odd spelling is what was signed, so that only the check of the spelling can refuse it."""
     head, body = segment(header()), segment(claims(padded="abc"))
-    standard = base64.b64encode(json.dumps(claims(odd="???>>>~~~")).encode()).decode()
-    assert "/" in standard
+    long_head, long_body = _with_spare_bits(header()), _with_spare_bits(claims())
     odd = {
         "B01-signed-padding": f"{head}.{body}{'=' * (-len(body) % 4) or '===='}",
-        "B01-signed-standard-alphabet": f"{head}.{standard.rstrip('=')}",
+        "B01-signed-standard-alphabet": f"{head}.{_in_standard_alphabet(claims())}",
+        "B01-signed-standard-alphabet-header": f"{_in_standard_alphabet(header())}.{body}",
+        "B01-signed-spare-bits": f"{head}.{spare_bits(long_body)[0]}",
+        "B01-signed-spare-bits-header": f"{spare_bits(long_head)[0]}.{body}",
+        "B01-signed-padding-header": f"{long_head}{'=' * (-len(long_head) % 4)}.{body}",
+        "B01-signed-latin": f"{head}.{body[:4]}é{body[4:]}",
         "B01-signed-junk": f"{head}.{body[:4]}!!!!{body[4:]}",
         "B01-signed-newline": f"{head}.{body}\n",
         "B01-signed-one-char-too-many": f"{head}.{body}{'A' * ((1 - len(body)) % 4 or 4)}",
@@ -57,6 +76,22 @@ def _signed_spellings() -> dict[str, str]:
 @pytest.mark.parametrize("spelling", _signed_spellings().values(), ids=_signed_spellings())
 async def test_only_one_spelling_even_if_signed(target: Target, spelling: str) -> None:
     await target.refused(spelling)
+
+
+async def test_b01_the_one_spelling_of_these_is_good(target: Target) -> None:
+    """Otherwise the cases above would prove nothing."""
+    for head, body in (
+        (_with_spare_bits(header()), segment(claims())),
+        (segment(header()), _with_spare_bits(claims())),
+    ):
+        good = {"authorization": f"Bearer {head}.{body}.{sign(f'{head}.{body}')}"}
+        assert (await target.service.ask("GET", "/x", headers=good)).status == 200
+
+
+async def test_b01_the_standard_alphabet_in_the_signature(target: Target) -> None:
+    odd = next(text for n in range(100) if set("-_") & set(parts(text := token(jti=f"jti-{n}"))[2]))
+    head, body, signature = parts(odd)
+    await target.refused(f"{head}.{body}.{signature.replace('-', '+').replace('_', '/')}")
 
 
 def _serialisations() -> dict[str, str]:
@@ -81,6 +116,7 @@ async def test_json_serialisations(target: Target, text: str) -> None:
     await target.refused(text)
 
 
+@pytest.mark.case("B02")
 async def test_a_comma_makes_it_several_tokens(target: Target) -> None:
     head, body, signature = parts(token())
     text = json.dumps({"protected": head, "payload": body, "signature": signature})
@@ -121,6 +157,7 @@ async def test_crit(target: Target, crit: Any) -> None:
     await target.refused(jws(header() | {"crit": crit}, claims()))
 
 
+@pytest.mark.case("B05")
 async def test_crit_null(target: Target) -> None:
     await target.refused(jws(header() | {"crit": None}, claims()))
 
@@ -157,6 +194,8 @@ ENCODINGS: dict[str, tuple[Any, Any]] = {
     "B07-utf16le-payload": (header(), P.encode("utf-16-le")),
     "B07-utf32-payload": (header(), P.encode("utf-32-be")),
     "B07-utf16-header": (H.encode("utf-16"), claims()),
+    "B07-latin1-header": (json.dumps(header(x="ü"), ensure_ascii=False).encode("latin-1"), claims()),
+    "B07-overlong-header": (json.dumps(header(x="a")).encode().replace(b'"a"', b'"\xc1\xa1"'), claims()),
     "B07-latin1": (header(), json.dumps(claims(sub="ü"), ensure_ascii=False).encode("latin-1")),
     "B07-overlong": (header(), P.encode().replace(b"alice", b"\xc1\xa1lice")),
     "B07-surrogate-bytes": (header(), P.encode().replace(b"alice", b"\xed\xa0\x80")),
@@ -199,6 +238,7 @@ async def test_deep_nesting(target: Target, head: bytes, body: bytes) -> None:
     await target.refused(jws(head, body))
 
 
+@pytest.mark.case("B09")
 async def test_deep_nesting_at_every_depth_before_the_limit_of_the_interpreter(target: Target) -> None:
     """Reading and checking again stop at different depths: one of them raised where the other did not."""
     for depth in range(700, 1010):
@@ -235,6 +275,7 @@ async def test_large_tokens(target: Target, size: int) -> None:
     await target.refused(f"{head}.{body}{'A' * (size - len(token()))}.{signature}", reference=size < 100_000)
 
 
+@pytest.mark.case("B11")
 async def test_the_largest_token_that_is_read(target: Target) -> None:
     room = 8192 - len(token(filler=""))
     longest = token(filler="x" * (room * 3 // 4))
@@ -260,6 +301,10 @@ CONTROLS = {
 @pytest.mark.parametrize("text", CONTROLS.values(), ids=CONTROLS)
 async def test_control_characters_in_claims(target: Target, text: str, claim: str) -> None:
     await target.refused(token(**{claim: text}))
+
+
+async def test_b12_a_subject_of_ten_kilobytes_is_more_than_a_token_may_be(target: Target) -> None:
+    await target.refused(token(sub="a" * 10_240))
 
 
 @pytest.mark.parametrize(

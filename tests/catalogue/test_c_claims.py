@@ -1,7 +1,7 @@
 """Group C: claims.
 
-C07 is in ``tests/web/test_gateway.py`` as well, there with every leeway. C09 is what revocation does; without one a
-token lives on for its 15 minutes, as documented.
+C07 is in ``tests/web/test_gateway.py`` as well, there with every leeway. C09 is what revocation does; what there is
+without one is in ``test_c_accounts.py``.
 """
 
 import json
@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from jwt_refresh_middleware import Verifier
+
 from ..web.problems import assert_problem
-from ..web.support import START
+from ..web.support import SECRET, START
 from ..web.test_gateway import Gateway
 from .attack import Target
 from .forge import ISSUER, claims, header, jws, token
@@ -35,6 +37,7 @@ async def test_not_yet_expired(target: Target, exp: float) -> None:
     assert (await _ask(target, token(exp=exp))).status == 200
 
 
+@pytest.mark.case("C01")
 async def test_the_very_moment(target: Target) -> None:
     good = token(exp=NOW + 10)
     for seconds, status in ((9.999, 200), (0.001, 401)):
@@ -42,12 +45,32 @@ async def test_the_very_moment(target: Target) -> None:
         assert (await _ask(target, good)).status == status
 
 
+LEEWAY = 30
+AT_THE_EDGE = {
+    "C01-outside": (-LEEWAY - 1, 401),
+    "C01-just-outside": (-LEEWAY, 401),
+    "C01-just-inside": (-LEEWAY + 0.001, 200),
+    "C01-a-second-ago": (-1, 200),
+    "C01-now": (0, 200),
+}
+
+
+@pytest.mark.parametrize(("seconds", "status"), AT_THE_EDGE.values(), ids=AT_THE_EDGE)
+async def test_expired_with_a_leeway(seconds: float, status: int) -> None:
+    reply = await Gateway(leeway=timedelta(seconds=LEEWAY)).get("/x", token(exp=NOW + seconds))
+    assert reply.status == status
+    if status == 401:
+        assert_problem(reply, "token_expired")
+
+
 @pytest.mark.parametrize("fault", [{"aud": "other"}, {"iss": "other"}, {"sub": ""}, {"iat": NOW + 1}, {"jti": 1}])
+@pytest.mark.case("C01")
 async def test_expired_is_said_only_if_nothing_else_is_wrong(target: Target, fault: dict[str, Any]) -> None:
     await target.refused(token(exp=NOW - 1, **fault), "token_invalid")
 
 
 @pytest.mark.parametrize("key", ["another secret of thirty-two bytes or more"])
+@pytest.mark.case("C01")
 async def test_expired_is_not_said_of_a_forgery(target: Target, key: str) -> None:
     await target.refused(jws(header(), claims(exp=NOW - 1), key), "token_invalid")
 
@@ -78,6 +101,7 @@ async def test_exp_of_another_type(target: Target, value: Any) -> None:
 
 
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf", "auth_time", "iss", "sub", "aud", "jti", "sid", "gen", "scope"])
+@pytest.mark.case("C04")
 async def test_null(target: Target, claim: str) -> None:
     await target.refused(jws(header(), claims() | {claim: None}))
 
@@ -91,6 +115,7 @@ async def test_from_the_future_or_no_number(target: Target, claim: str, value: A
 
 
 @pytest.mark.parametrize("claim", ["nbf", "iat"])
+@pytest.mark.case("C03")
 async def test_from_now(target: Target, claim: str) -> None:
     assert (await _ask(target, token(**{claim: NOW}))).status == 200
 
@@ -113,6 +138,7 @@ async def test_claims_of_another_type(target: Target, changes: dict[str, Any]) -
     await target.refused(token(**changes))
 
 
+@pytest.mark.case("C04")
 async def test_what_another_issuer_need_not_say(target: Target) -> None:
     reply = await _ask(target, token())
     assert reply.status == 200
@@ -186,6 +212,12 @@ async def test_clock_skew(skew: int) -> None:
     expected = "token_expired" if skew == 60 else "token_invalid" if skew == -61 else None
     reply = await gateway.get("/x", token(exp=NOW + 0.0))
     assert reply.code == expected
+
+
+@pytest.mark.parametrize("leeway", [pytest.param(s, id=f"C07-{s}-seconds") for s in (-1, 61, 3600)])
+def test_a_leeway_that_is_none(leeway: int) -> None:
+    with pytest.raises(ValueError, match="leeway"):
+        Verifier(SECRET, leeway=timedelta(seconds=leeway))
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ async def test_signed_for_another_purpose(target: Target, how: dict[str, Any]) -
     await target.refused_refresh(refresh_token(HANDLE, 0, **how))
 
 
+@pytest.mark.case("D05")
 async def test_a_refresh_token_made_by_hand_is_genuine_if_nothing_is_wrong_with_it(target: Target) -> None:
     """Otherwise the cases above would prove nothing: this one gets as far as the store."""
     await target.refused_refresh(refresh_token(HANDLE, 0), store=["advance"], reference=False)

@@ -40,6 +40,7 @@ async def test_another_scheme(target: Target, scheme: str) -> None:
     await target.attack("token_missing", headers={"authorization": f"{scheme} {GOOD}"}, secrets=[GOOD])
 
 
+@pytest.mark.case("E03")
 async def test_a_token_without_a_scheme(target: Target) -> None:
     await target.attack("token_missing", headers={"authorization": GOOD}, secrets=[GOOD])
 
@@ -55,6 +56,7 @@ async def test_blanks(target: Target, before: str, after: str) -> None:
 
 MALFORMED: dict[str, str | bytes] = {
     "E04-tab": f"Bearer\t{GOOD}",
+    "E04-no-gap": f"Bearer{GOOD}",
     "E04-only-scheme": "Bearer",
     "E04-scheme-and-blank": "Bearer ",
     "E04-scheme-and-blanks": "Bearer   \t ",

@@ -54,6 +54,7 @@ SPELLINGS = {
     "F03": [
         "/%61dmin",
         "/admin%2f",
+        "/%2e/admin",
         "/%2e/docs",
         "/%2e%2e/docs",
         "/public%2f..%2fadmin",
@@ -203,8 +204,9 @@ async def test_host_poisoning(target: Target, host: str) -> None:
 
 
 async def test_f07_a_target_that_is_no_path(target: Target) -> None:
-    for path in ("http://evil/public/x", "*", "@evil.example", "public/x", "", "https://testserver/docs"):
+    for path in ("http://evil/public/x", "*", "@evil.example", "public/x", "", "https://testserver/docs", "/docs#x"):
         await target.attack("token_missing", path=path)
+    await target.attack("token_missing", method="OPTIONS", path="*")
 
 
 @pytest.mark.parametrize("kind", [pytest.param(k, id=f"F10-{k}") for k in ("foo", "http2", "HTTP", "")])

@@ -42,6 +42,7 @@ NAMES = {
     "G03-lower": "__host-refresh_token={v}",
     "G03-space-in-name": "__Host-refresh_token ={v}",
     "G03-nbsp": "\xa0__Host-refresh_token={v}",
+    "G03-nbsp-in-utf8": "\xc2\xa0__Host-refresh_token={v}",
     "G03-nameless": "=__Host-refresh_token={v}",
     "G03-no-equals": "__Host-refresh_token",
     "G03-no-prefix": "refresh_token={v}",
@@ -61,6 +62,7 @@ async def test_another_name(target: Target, cookie: str) -> None:
     await target.attack("refresh_missing", headers=[("cookie", value)], secrets=[target.honest.refresh], **REFRESH)
 
 
+@pytest.mark.case("G03")
 async def test_another_name_beside_ours_is_ignored(target: Target) -> None:
     odd = "; ".join(name.format(v="x") for name in NAMES.values() if "quotes" not in name)
     reply = await target.service.post("refresh", headers=[("cookie", f"{odd}; {target.honest.cookie}")])

@@ -93,6 +93,7 @@ async def test_a_logout_with_another_spelling_ends_nothing(target: Target, spell
     await target.assert_unharmed()
 
 
+@pytest.mark.case("H14")
 async def test_other_types_and_sizes(target: Target) -> None:
     for value in (1, True, [], {}, [target.honest.refresh]):
         await target.attack("invalid_request", method="POST", path="/auth/refresh", json_body={"refresh_token": value})
