@@ -1,0 +1,23 @@
+"""The cookie is for every host of the domain."""
+
+from fastapi import FastAPI, Request
+
+from jwt_refresh_middleware import Cookie, Issuer, JWTRefreshMiddleware
+from jwt_refresh_middleware.login_limits import LoginLimits
+from jwt_refresh_middleware.stores.sqlite import SQLiteStore
+
+from .people import check_password, secret
+
+app = FastAPI(openapi_url=None)
+app.add_middleware(
+    JWTRefreshMiddleware,
+    issuer=Issuer(secret(), SQLiteStore("sessions.db")),
+    authenticate=check_password,
+    cookie=Cookie(domain="example.com"),
+    login_limits=LoginLimits(),
+)
+
+
+@app.get("/me")
+def me(request: Request) -> dict[str, str]:
+    return {"user": request.user.identity}

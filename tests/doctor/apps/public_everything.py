@@ -1,0 +1,23 @@
+"""Made public to try something out, and left like that."""
+
+from fastapi import FastAPI, Request
+
+from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware
+from jwt_refresh_middleware.login_limits import LoginLimits
+from jwt_refresh_middleware.stores.sqlite import SQLiteStore
+
+from .people import check_password, secret
+
+app = FastAPI(openapi_url=None)
+app.add_middleware(
+    JWTRefreshMiddleware,
+    issuer=Issuer(secret(), SQLiteStore("sessions.db")),
+    authenticate=check_password,
+    public=["/*"],
+    login_limits=LoginLimits(),
+)
+
+
+@app.get("/me")
+def me(request: Request) -> dict[str, bool]:
+    return {"known": request.user.is_authenticated}
