@@ -36,7 +36,9 @@ def main() -> int:
     if not given.check:
         _PAGE.write_text(after)
     elif before != after:
-        print(*difflib.unified_diff(before.splitlines(), after.splitlines(), "docs/security.md", "the run", n=0), sep="\n")
+        print(
+            *difflib.unified_diff(before.splitlines(), after.splitlines(), "docs/security.md", "the run", n=0), sep="\n"
+        )
         print("docs/security.md is not what this run says: python -m tests.catalogue makes it anew")
         return 1
     return 0
