@@ -53,6 +53,7 @@ def _judge(wrong: list[str], reply: Reply, status: int, code: str) -> None:
         wrong.append(f"{reply} instead of {status} {code}")
 
 
+@pytest.mark.case("A09")
 async def test_it_answers_rightly_while_the_issuer_is_killed_and_started_again(tmp_path: Path, centre: Centre) -> None:
     with centre, gateway(tmp_path, centre, refresh_interval=0.1, cooldown=0.05) as front:
         pairs = [await centre.login(f"user-{number}") for number in range(3)]

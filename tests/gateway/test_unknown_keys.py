@@ -62,6 +62,7 @@ async def centre() -> Any:
         yield made
 
 
+@pytest.mark.case("A09")
 async def test_they_cost_one_fetch_in_a_cooldown_and_nobody_waits_for_it(centre: Issuer) -> None:
     """The issuer does not even answer: requests are answered meanwhile, and good tokens stay good."""
     async with (
@@ -86,6 +87,7 @@ async def test_they_cost_one_fetch_in_a_cooldown_and_nobody_waits_for_it(centre:
         site.gate.set()
 
 
+@pytest.mark.case("A09")
 async def test_however_many_come_there_is_one_fetch_in_a_cooldown(centre: Issuer) -> None:
     cooldown = timedelta(milliseconds=20)
     async with Site(publishing(centre.verifier.keys.jwks())) as site, Gateway(site, centre, cooldown) as gateway:
@@ -101,6 +103,7 @@ async def test_however_many_come_there_is_one_fetch_in_a_cooldown(centre: Issuer
         await until(lambda: site.requests >= 2)
 
 
+@pytest.mark.case("A09")
 async def test_ten_thousand_requests_within_one_cooldown_cause_no_fetch(centre: Issuer) -> None:
     async with Site(publishing(centre.verifier.keys.jwks())) as site, Gateway(site, centre, _HOUR) as gateway:
         good = await gateway.token()
@@ -115,6 +118,7 @@ async def test_ten_thousand_requests_within_one_cooldown_cause_no_fetch(centre: 
 @pytest.mark.parametrize(
     "kid", [1, None, [], {}, True, "", "x" * 6000, "../../dev/null", "http://127.0.0.1:1/", "a\0b"]
 )
+@pytest.mark.case("A08", "A09", "A10")
 async def test_whatever_a_kid_is_it_is_refused_and_no_more_than_a_fetch(centre: Issuer, kid: Any) -> None:
     async with Site(publishing(centre.verifier.keys.jwks())) as site, Gateway(site, centre, _HOUR) as gateway:
         assert_problem(await gateway.get(_under_another_kid(await gateway.token(), kid)), "token_invalid")

@@ -48,6 +48,7 @@ def verdict(running: Service, case: str, **options: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("end", ["kill", "stop"])
+@pytest.mark.case("H20")
 async def test_restart(kind: str, end: str, server: Any) -> None:
     async with service(kind, server.url, timeout=SHORT) as running:
         await asyncio.to_thread(getattr(server, end))
@@ -58,6 +59,7 @@ async def test_restart(kind: str, end: str, server: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.case("H20")
 async def test_paused_process(kind: str, server: Any) -> None:
     async with service(kind, server.url, timeout=SHORT) as running:
         server.pause()
@@ -69,6 +71,7 @@ async def test_paused_process(kind: str, server: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("healing", ["heals", "resets", "lost"])
+@pytest.mark.case("H20")
 async def test_partition(kind: str, healing: str, server: Any) -> None:
     """In the end what was kept back arrives; or all connections are reset; or the other side knows none of them."""
     async with Cable(server.port) as cable:
@@ -85,6 +88,7 @@ async def test_partition(kind: str, healing: str, server: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.case("H20")
 async def test_slow(kind: str, server: Any) -> None:
     async with Cable(server.port) as cable:
         async with service(kind, at_port(server.url, cable.port), timeout=SHORT) as running:
@@ -113,6 +117,7 @@ async def followed(kind: str, primary: Any) -> AsyncIterator[tuple[Any, Cable]]:
 
 @pytest.mark.parametrize("kind", FOLLOWED)
 @pytest.mark.parametrize("lag", [0.0, 0.8])
+@pytest.mark.case("H17", "H20")
 async def test_fail_over(kind: str, lag: float, own: OwnServers) -> None:
     """The primary dies and a replica takes over at the same address; it may lack what was written last."""
     with own.another(kind) as primary:

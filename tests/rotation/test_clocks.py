@@ -53,6 +53,7 @@ async def test_an_honest_client_of_two_machines(
 
 @pytest.mark.parametrize("skew", [-30.0, 0.0, 30.0])
 @pytest.mark.parametrize("jump", JUMPS)
+@pytest.mark.case("H04")
 async def test_a_thief_of_two_generations_ago_ends_it_whatever_the_clocks_say(
     store: SessionStore, listener: Listener, skew: float, jump: float
 ) -> None:
@@ -87,6 +88,7 @@ async def test_a_clock_that_jumps_between_two_tabs(store: SessionStore, listener
     await issuer.aclose()
 
 
+@pytest.mark.case("H13")
 async def test_the_absolute_end_does_not_move_with_a_clock_that_goes_back(store: SessionStore) -> None:
     clock = Clock()
     issuer = make_issuer(store, clock, refresh_ttl=timedelta(days=7), reauth_after=timedelta(days=30))

@@ -22,6 +22,7 @@ async def _identity(subject: str) -> Identity:
 
 
 @pytest.mark.parametrize("options", [{}, {"load_identity": _identity}], ids=["plain", "load_identity"])
+@pytest.mark.case("H07")
 async def test_one_token_is_rotated_once(
     store: SessionStore, clock: Clock, listener: Listener, options: dict[str, Any]
 ) -> None:
@@ -39,6 +40,7 @@ async def test_one_token_is_rotated_once(
         assert names == {"session_started": 1, "rotated": 5, "repeated": 5 * (CLIENTS - 1)}
 
 
+@pytest.mark.case("H07")
 async def test_several_issuers_over_one_store_rotate_once(store: SessionStore, clock: Clock) -> None:
     listeners = [Listener() for _ in range(4)]
     issuers = [make_issuer(store, clock, listener) for listener in listeners]
@@ -96,6 +98,7 @@ async def _nothing_lives(issuer: Issuer, pairs: list[TokenPair]) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"load_identity": _identity}], ids=["plain", "load_identity"])
 @pytest.mark.parametrize("end", [_logout, _revoke, _logout_all])
+@pytest.mark.case("H08", "H11")
 async def test_no_refresh_outlives_the_end_it_raced(
     store: SessionStore, clock: Clock, end: Callable[[Issuer, TokenPair], Awaitable[object]], options: dict[str, Any]
 ) -> None:
@@ -109,6 +112,7 @@ async def test_no_refresh_outlives_the_end_it_raced(
 
 
 @pytest.mark.parametrize("after_leeway", [False, True])
+@pytest.mark.case("H09")
 async def test_nothing_survives_an_old_token_racing_the_owners(
     store: SessionStore, clock: Clock, listener: Listener, after_leeway: bool
 ) -> None:
@@ -135,6 +139,7 @@ async def test_every_end_of_a_session_counts_once(store: SessionStore, clock: Cl
         assert (await listener.names()).count("revoked") == 1
 
 
+@pytest.mark.case("H21")
 async def test_a_cancelled_refresh_costs_nothing(store: SessionStore, clock: Clock) -> None:
     """The client hung up at any moment of it: its token, or what came of it, is still good."""
     async with make_issuer(store, clock) as issuer:
@@ -150,6 +155,7 @@ async def test_a_cancelled_refresh_costs_nothing(store: SessionStore, clock: Clo
             pair = again
 
 
+@pytest.mark.case("H07")
 async def test_a_busy_crowd_of_owners_loses_nobody(store: SessionStore, clock: Clock, listener: Listener) -> None:
     """Refreshes, lost answers, retries and second tabs in a random order, all at once: no false alarm."""
     rng = random.Random(7)

@@ -113,6 +113,7 @@ _SAMPLE = 25
 @pytest.mark.parametrize("options", [{}, {"load_identity": _identity}], ids=["plain", "load_identity"])
 @pytest.mark.parametrize("after", [1, 60], ids=["within", "later"])
 @pytest.mark.parametrize(("first", "second"), PAIRS)
+@pytest.mark.case("H07", "H08", "H09")
 async def test_two_requests_in_every_order(
     clock: Clock, listener: Listener, first: str, second: str, after: float, options: dict[str, Any]
 ) -> None:
@@ -136,6 +137,7 @@ async def test_two_requests_in_every_order(
 
 @pytest.mark.parametrize("after", [1, 60], ids=["within", "later"])
 @pytest.mark.parametrize("three", [*combinations_with_replacement(WORKS, 3)], ids="-".join)
+@pytest.mark.case("H07", "H08", "H09")
 async def test_three_requests_in_some_orders(clock: Clock, listener: Listener, three: Three, after: float) -> None:
     """A sample of the 34 650 orders of each three: what two do to one another, the third may be in the middle of."""
     store, sample = Stepping(), random.Random(f"{three} {after}")

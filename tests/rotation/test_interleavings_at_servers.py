@@ -85,6 +85,7 @@ def _next(made: list[int]) -> list[int] | None:
 
 @pytest.mark.parametrize("after", [1, 60], ids=["within", "later"])
 @pytest.mark.parametrize("kind", ["redis", "postgresql", "mariadb"])
+@pytest.mark.case("H07", "H08", "H09")
 async def test_two_processes_in_every_order(
     kind: str, after: float, servers: Servers, clock: Clock, listener: Listener
 ) -> None:

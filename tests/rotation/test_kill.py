@@ -16,6 +16,7 @@ async def _grow(server: Server) -> list[str]:
 
 
 @pytest.mark.parametrize("point", ["before-commit", "after-commit"])
+@pytest.mark.case("H21")
 async def test_the_client_goes_on_after_its_server_was_killed(place: Place, point: str) -> None:
     with Server(place, point) as server:
         tokens = await _grow(server)
@@ -32,6 +33,7 @@ async def test_the_client_goes_on_after_its_server_was_killed(place: Place, poin
         assert len({*tokens, again.refresh_token, further.refresh_token}) == 4
 
 
+@pytest.mark.case("H02", "H18")
 async def test_spent_tokens_stay_spent_after_a_kill(place: Place) -> None:
     with Server(place, "after-commit") as server:
         tokens = await _grow(server)
@@ -44,6 +46,7 @@ async def test_spent_tokens_stay_spent_after_a_kill(place: Place) -> None:
         assert (await server.refresh(tokens[1])).code == "refresh_invalid"
 
 
+@pytest.mark.case("H10", "H18")
 async def test_what_was_logged_out_stays_logged_out_after_a_kill(place: Place) -> None:
     with Server(place) as server:
         pair = await server.login()
@@ -80,6 +83,7 @@ async def _refresh_until_it_dies(server: Server, token: str) -> str:
     return token
 
 
+@pytest.mark.case("H21")
 async def test_killed_at_any_moment_nobody_is_locked_out(place: Place) -> None:
     with Server(place) as server:
         held = [(await server.login(f"user-{number}")).refresh_token for number in range(8)]

@@ -22,6 +22,7 @@ async def _refresh(issuer: Issuer, pair: TokenPair) -> TokenPair:
     return await issuer.refresh(pair.refresh_token, device=FIREFOX)
 
 
+@pytest.mark.case("H06", "H21")
 async def test_a_closed_tab_costs_nothing_an_hour_later(issuer: Issuer, clock: Clock, listener: Listener) -> None:
     held = await issuer.login("ann", device=FIREFOX)
     lost = await _refresh(issuer, held)
@@ -35,6 +36,7 @@ async def test_a_closed_tab_costs_nothing_an_hour_later(issuer: Issuer, clock: C
     await issuer.aclose()
 
 
+@pytest.mark.case("H03")
 async def test_the_window_does_not_slide(issuer: Issuer, clock: Clock, listener: Listener) -> None:
     held = await issuer.login("ann", device=FIREFOX)
     new = await _refresh(issuer, held)
@@ -47,6 +49,7 @@ async def test_the_window_does_not_slide(issuer: Issuer, clock: Clock, listener:
     await issuer.aclose()
 
 
+@pytest.mark.case("H13")
 async def test_a_late_repeat_lengthens_no_lifetime(issuer: Issuer, clock: Clock) -> None:
     held = await issuer.login("ann", device=FIREFOX)
     first = await _refresh(issuer, held)
@@ -59,6 +62,7 @@ async def test_a_late_repeat_lengthens_no_lifetime(issuer: Issuer, clock: Clock)
     await issuer.aclose()
 
 
+@pytest.mark.case("H02")
 async def test_a_thief_is_caught_here_once_the_leeway_is_over(issuer: Issuer, clock: Clock, listener: Listener) -> None:
     stolen = await issuer.login("ann", device=FIREFOX)
     owners = await _refresh(issuer, stolen)
@@ -124,6 +128,7 @@ async def test_an_acknowledgement_that_comes_at_the_last_moment_counts(
     await issuer.aclose()
 
 
+@pytest.mark.case("H02")
 async def test_behind_a_gateway_never_late_twice_in_a_row(issuer: Issuer, clock: Clock, listener: Listener) -> None:
     """No access token is ever seen here: a thief shadows the owner for one generation, no longer."""
     stolen = await issuer.login("ann", device=FIREFOX)
@@ -166,6 +171,7 @@ async def test_every_second_answer_may_be_lost_behind_a_gateway(issuer: Issuer, 
     await issuer.aclose()
 
 
+@pytest.mark.case("H02", "H03")
 async def test_late_repeats_can_be_switched_off(store: SessionStore, clock: Clock, listener: Listener) -> None:
     issuer = make_issuer(store, clock, listener, late_repeat=False)
     held = await issuer.login("ann", device=FIREFOX)
@@ -179,6 +185,7 @@ async def test_late_repeats_can_be_switched_off(store: SessionStore, clock: Cloc
 
 
 @pytest.mark.parametrize("seconds", [1, 3600])
+@pytest.mark.case("H05")
 async def test_a_repeat_for_another_browser_is_a_reuse(
     issuer: Issuer, clock: Clock, listener: Listener, seconds: float
 ) -> None:
@@ -191,6 +198,7 @@ async def test_a_repeat_for_another_browser_is_a_reuse(
     await issuer.aclose()
 
 
+@pytest.mark.case("H05")
 async def test_the_current_token_on_another_browser_changes_nothing(
     issuer: Issuer, store: SessionStore, clock: Clock, listener: Listener
 ) -> None:
@@ -206,6 +214,7 @@ async def test_the_current_token_on_another_browser_changes_nothing(
     await issuer.aclose()
 
 
+@pytest.mark.case("I01")
 async def test_a_policy_may_end_the_session_instead(store: SessionStore, clock: Clock, listener: Listener) -> None:
     issuer = make_issuer(store, clock, listener, device_policy=DevicePolicy(on_user_agent_change="revoke"))
     pair = await issuer.login("ann", device=FIREFOX)
@@ -235,6 +244,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 @pytest.mark.parametrize("writes_lost", [1, 2, 5])
+@pytest.mark.case("H17")
 async def test_nobody_is_logged_out_by_an_old_backup(
     tmp_path: Path, clock: Clock, listener: Listener, writes_lost: int
 ) -> None:

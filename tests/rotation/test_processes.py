@@ -44,6 +44,7 @@ async def _at_once(fleet: list[Server], refresh_token: str) -> list[Answer]:
     return await asyncio.gather(*(client(number) for number in range(CLIENTS)))
 
 
+@pytest.mark.case("H07")
 async def test_fifty_clients_of_one_token_on_four_processes(fleet: list[Server]) -> None:
     token = (await fleet[0].login()).refresh_token
     spent = [token]
@@ -79,6 +80,7 @@ async def test_independent_sessions_on_four_processes(fleet: list[Server]) -> No
     assert await _told(fleet) == {"session_started": CLIENTS, "rotated": CLIENTS * 4}
 
 
+@pytest.mark.case("H10")
 async def test_logout_in_one_process_is_seen_in_the_others(fleet: list[Server]) -> None:
     pair = await fleet[0].login()
     for server in fleet:
@@ -96,6 +98,7 @@ async def test_logout_in_one_process_is_seen_in_the_others(fleet: list[Server]) 
     await until(seen_everywhere, seconds=LAG + 5)
 
 
+@pytest.mark.case("H10")
 async def test_the_end_is_seen_by_a_process_that_was_asked_nothing(fleet: list[Server]) -> None:
     """Only the feed can tell it: it never sees a refresh token of that session."""
     pair = await fleet[0].login()
@@ -108,6 +111,7 @@ async def test_the_end_is_seen_by_a_process_that_was_asked_nothing(fleet: list[S
     await until(seen, seconds=LAG + 5)
 
 
+@pytest.mark.case("H08")
 async def test_a_logout_races_refreshes_in_other_processes(fleet: list[Server]) -> None:
     for _ in range(3):
         pair = await fleet[0].login()

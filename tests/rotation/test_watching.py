@@ -201,6 +201,7 @@ def test_a_rule_about_travels_needs_to_know_where_places_are() -> None:
         watching(MemoryStore(), Clock(), impossible_travel="event")
 
 
+@pytest.mark.case("H23")
 async def test_the_oldest_makes_room(store: SessionStore, clock: Clock, listener: Listener) -> None:
     issuer = watching(store, clock, listener, session_limit=2)
     pairs = []
@@ -227,6 +228,7 @@ async def test_what_makes_room_is_nowhere_any_more(store: SessionStore, clock: C
     await issuer.aclose()
 
 
+@pytest.mark.case("H23")
 async def test_or_the_new_one_is_refused(store: SessionStore, clock: Clock, listener: Listener) -> None:
     issuer = watching(store, clock, listener, session_limit=2, on_session_limit="refuse_new")
     pairs = []

@@ -66,6 +66,7 @@ async def visit(browser: Browser, name: str) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.case("G10", "H19", "H20")
 async def test_a_failure_at_any_operation_keeps_the_cookie(store: SessionStore, after: bool) -> None:
     await store.open()
     fail_at, failed = 0, True

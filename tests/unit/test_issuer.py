@@ -71,6 +71,7 @@ async def test_what_the_login_said_persists(store: SessionStore, clock: Clock) -
             pair = await issuer.refresh(pair.refresh_token, device=FIREFOX)
 
 
+@pytest.mark.case("H13")
 async def test_lifetimes(store: SessionStore, clock: Clock) -> None:
     async with make_issuer(store, clock) as issuer:
         pair = await issuer.login("ann")
@@ -88,6 +89,7 @@ async def test_lifetimes(store: SessionStore, clock: Clock) -> None:
         assert await outcome(issuer, pair.refresh_token) == "refresh_expired"
 
 
+@pytest.mark.case("H13")
 async def test_the_idle_end_at_the_edge(store: SessionStore, clock: Clock) -> None:
     async with make_issuer(store, clock, refresh_ttl=timedelta(seconds=100)) as issuer:
         pair = await issuer.login("ann", device=FIREFOX)
@@ -115,6 +117,7 @@ class Users:
         return found
 
 
+@pytest.mark.case("H12")
 async def test_the_identity_is_loaded_at_every_refresh(store: SessionStore, clock: Clock) -> None:
     users = Users(ann=Identity("ann", ["read"], {"plan": "free"}))
     async with make_issuer(store, clock, load_identity=users) as issuer:
@@ -128,6 +131,7 @@ async def test_the_identity_is_loaded_at_every_refresh(store: SessionStore, cloc
         assert users.asked == 2
 
 
+@pytest.mark.case("H12")
 async def test_a_subject_that_is_gone_is_refused_and_its_session_stays(
     store: SessionStore, clock: Clock, listener: Listener
 ) -> None:
@@ -165,6 +169,7 @@ async def test_nobody_is_asked_about_a_token_that_is_refused(store: SessionStore
 
 
 @pytest.mark.parametrize("generation", [0, 1, 2])
+@pytest.mark.case("H10")
 async def test_logout_with_any_generation_ends_the_session_and_is_idempotent(
     store: SessionStore, clock: Clock, listener: Listener, generation: int
 ) -> None:
@@ -196,6 +201,7 @@ async def test_logging_out_of_nothing_is_no_error(store: SessionStore, clock: Cl
         assert await listener.names() == []
 
 
+@pytest.mark.case("H11")
 async def test_logout_all_keeps_one_and_counts_what_lived(store: SessionStore, clock: Clock) -> None:
     async with make_issuer(store, clock) as issuer:
         expired = await issuer.login("ann", device=FIREFOX)
@@ -242,6 +248,7 @@ async def test_whose_a_refresh_token_is(store: SessionStore, clock: Clock) -> No
         assert await issuer.session_of(pairs[2].refresh_token) is None
 
 
+@pytest.mark.case("H24")
 async def test_the_store_holds_nothing_that_is_a_token(tmp_path: Path, clock: Clock) -> None:
     async with make_issuer(SQLiteStore(tmp_path / "s.db"), clock) as issuer:
         first = await issuer.login("ann")

@@ -57,6 +57,7 @@ async def test_events_say_who_where_when_and_what(store: SessionStore, clock: Cl
     assert revoked.name == "revoked"
 
 
+@pytest.mark.case("J01")
 async def test_no_event_and_no_log_holds_a_token(
     store: SessionStore, clock: Clock, listener: Listener, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -149,6 +150,7 @@ async def _move(issuer: Issuer, clock: Clock) -> TokenPair:
 @pytest.mark.parametrize("options", [{}, {"load_identity": _identity}], ids=["plain", "load_identity"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("prepare", [_rotation, _repeat, _late_repeat, _move])
+@pytest.mark.case("H19")
 async def test_a_store_that_fails_at_any_operation_costs_nothing(
     store: SessionStore, clock: Clock, listener: Listener, prepare: Step, after: bool, options: dict[str, Any]
 ) -> None:
@@ -176,6 +178,7 @@ async def test_a_store_that_fails_at_any_operation_costs_nothing(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("verb", ["login", "logout", "revoke", "logout_all", "sessions", "flush"])
+@pytest.mark.case("H19")
 async def test_every_verb_says_that_the_store_is_away_and_works_again(
     store: SessionStore, clock: Clock, verb: str, after: bool
 ) -> None:
@@ -215,6 +218,7 @@ async def test_a_store_that_cannot_be_opened_is_tried_again(tmp_path: Path, cloc
     await issuer.aclose()
 
 
+@pytest.mark.case("H15")
 async def test_forged_tokens_never_touch_the_store(clock: Clock) -> None:
     failing = Failing(MemoryStore())
     issuer = make_issuer(failing, clock)  # type: ignore[arg-type]

@@ -171,6 +171,7 @@ async def test_what_ended_elsewhere_is_learnt_in_the_background(store: SessionSt
         await issuer.aclose()
 
 
+@pytest.mark.case("H18")
 async def test_what_ended_before_the_start_is_known_from_the_start(store: SessionStore, clock: Clock) -> None:
     before = make_issuer(store, clock)
     pair = await before.login("ann")

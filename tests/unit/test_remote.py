@@ -318,6 +318,7 @@ def _answers(other: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("answer", _answers({"keys": []}))
+@pytest.mark.case("A09")
 async def test_whatever_else_comes_the_keys_are_kept(stage: Stage, answer: str, library: ModuleType) -> None:
     verifier = await stage.verifier()
     source(verifier)._timeout = 0.15  # only from here on: a busy machine may take longer for the first fetch
@@ -553,6 +554,7 @@ def _first(stage: Stage) -> Any:
     return min(held, key=lambda one: one.until).key.public_jwk()
 
 
+@pytest.mark.case("A09")
 async def test_unknown_kids_cause_one_fetch_for_each_cooldown(stage: Stage) -> None:
     verifier = await stage.verifier(cooldown=_HOUR, refresh_interval=2 * _HOUR)
     unknown = [await Centre().token() for _ in range(50)]

@@ -27,6 +27,7 @@ VARIANTS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("options", "name", "attributes"), VARIANTS)
+@pytest.mark.case("G01")
 async def test_attributes(
     make_service: Callable[..., Service], options: dict[str, Any], name: str, attributes: str
 ) -> None:
@@ -104,6 +105,7 @@ async def _spend(service: Service, token: str) -> None:
 
 
 @pytest.mark.parametrize("why", ["revoked", "reused", "unknown", "idle", "absolute"])
+@pytest.mark.case("G10")
 async def test_deleted_with_a_confirmed_end(service: Service, why: str) -> None:
     tokens = await service.login()
     code = "refresh_invalid"
@@ -160,6 +162,7 @@ KEPT = {
 
 
 @pytest.mark.parametrize("why", KEPT)
+@pytest.mark.case("G10")
 async def test_kept_and_still_good(service: Service, why: str) -> None:
     tokens = await service.login()
     request: dict[str, Any] = {"headers": tokens.by_cookie}
@@ -219,6 +222,7 @@ async def test_a_logout_that_failed_keeps_the_cookie(service: Service, how: str)
     assert (await service.post("refresh", headers=tokens.by_cookie)).status == 200
 
 
+@pytest.mark.case("G10")
 async def test_the_loser_of_a_race_keeps_the_winners_cookie(service: Service) -> None:
     tokens = await service.login()
     winner = service.tokens(await service.post("refresh", headers=tokens.by_cookie))

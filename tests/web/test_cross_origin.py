@@ -85,6 +85,7 @@ async def _request(service: Service, route: str, headers: Headers | list[tuple[s
 
 @pytest.mark.parametrize("route", ["login", "refresh", "logout"])
 @pytest.mark.parametrize("case", PASSES)
+@pytest.mark.case("G06")
 async def test_passes(guarded: Service, route: str, case: str) -> None:
     status, calls = await _request(guarded, route, PASSES[case])
     assert status == 200
@@ -93,6 +94,7 @@ async def test_passes(guarded: Service, route: str, case: str) -> None:
 
 @pytest.mark.parametrize("route", ["login", "refresh", "logout"])
 @pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.case("G06")
 async def test_refused_before_anything_is_read(guarded: Service, route: str, case: str) -> None:
     assert await _request(guarded, route, REFUSED[case]) == (403, [])
 

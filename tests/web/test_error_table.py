@@ -139,6 +139,7 @@ def test_every_row_is_provoked() -> None:
 
 
 @pytest.mark.parametrize("code", TABLE)
+@pytest.mark.case("E14")
 async def test_row(service: Service, code: str) -> None:
     assert_problem(await PROVOKE[code](service), code)
 
@@ -180,6 +181,7 @@ async def test_insufficient_scope_names_the_scopes(service: Service) -> None:
     assert 'scope="admin"' in challenge
 
 
+@pytest.mark.case("E13")
 async def test_the_realm_is_the_audience_made_quotable(make_service: Callable[..., Service]) -> None:
     service = make_service(issuer={"audience": 'the "api" \\ of ünits'})
     challenge = (await service.ask("GET", "/")).one("www-authenticate")

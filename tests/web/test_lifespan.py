@@ -197,6 +197,7 @@ async def test_without_a_lifespan_it_opens_at_first_use_and_once(service: Servic
     assert service.store.calls == ["open", "revocations"]
 
 
+@pytest.mark.case("F10")
 async def test_scopes_of_other_types_are_passed_on_unauthenticated(make: Callable[..., Service]) -> None:
     seen: list[dict[str, Any]] = []
 

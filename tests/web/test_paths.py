@@ -101,12 +101,14 @@ async def test_optional(make_service: Callable[..., Service]) -> None:
 
 @pytest.mark.parametrize("path", ["/private", "/auth/refresh", "/auth/login", "/auth/sessions"])
 @pytest.mark.parametrize("token", [{}, BAD_TOKEN])
+@pytest.mark.case("E16")
 async def test_a_preflight_passes(service: Service, path: str, token: dict[str, str]) -> None:
     reply = await service.ask("OPTIONS", path, headers=PREFLIGHT | token)
     assert reply.body == b"hello anonymous"
 
 
 @pytest.mark.parametrize("missing", PREFLIGHT)
+@pytest.mark.case("E16")
 async def test_other_options_requests_are_protected(service: Service, missing: str) -> None:
     headers = {name: value for name, value in PREFLIGHT.items() if name != missing}
     assert_problem(await service.ask("OPTIONS", "/private", headers=headers), "token_missing")
@@ -117,6 +119,7 @@ async def test_only_options_is_a_preflight(service: Service) -> None:
 
 
 @pytest.mark.parametrize("includes_root", [True, False])
+@pytest.mark.case("F06")
 async def test_behind_a_root_path(service: Service, includes_root: bool) -> None:
     """ASGI says that ``path`` includes ``root_path``; older servers leave it out."""
     root = "/api" if includes_root else ""

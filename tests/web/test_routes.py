@@ -21,6 +21,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", 
 @pytest.mark.parametrize(
     ("path", "method"), [(path, method) for path, allowed in ROUTES.items() for method in sorted(METHODS - allowed)]
 )
+@pytest.mark.case("F11")
 async def test_other_methods_are_refused_and_touch_nothing(service: Service, path: str, method: str) -> None:
     tokens = await service.login()
     service.store.calls.clear()
@@ -72,6 +73,7 @@ async def test_login_refused_sets_no_cookie_and_is_told(service: Service) -> Non
     assert "add" not in service.store.calls
 
 
+@pytest.mark.case("G08")
 async def test_every_login_is_a_new_session_whatever_cookie_came(service: Service) -> None:
     first = await service.login()
     second = await service.login(headers=first.by_cookie)
@@ -80,6 +82,7 @@ async def test_every_login_is_a_new_session_whatever_cookie_came(service: Servic
         assert (await service.post("refresh", headers=tokens.by_cookie)).status == 200
 
 
+@pytest.mark.case("H01")
 async def test_refresh_rotates(service: Service) -> None:
     first = await service.login()
     service.clock.advance(600)

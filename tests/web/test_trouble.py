@@ -47,6 +47,7 @@ async def test_the_limit_is_each_sessions_own(service: Service) -> None:
     assert (await service.post("logout", headers=busy.by_cookie)).status == 200
 
 
+@pytest.mark.case("H07")
 async def test_fifty_tabs_that_wake_up_together_are_no_loop(service: Service) -> None:
     tokens = await service.login()
     replies = await asyncio.gather(*(service.post("refresh", headers=tokens.by_cookie) for _ in range(50)))
@@ -77,6 +78,7 @@ async def _all_that_need_the_store(service: Service, tokens: Tokens) -> list[tup
 
 
 @pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.case("H20")
 async def test_a_store_that_fails(service: Service, failure: str) -> None:
     tokens = await service.login()
     service.store.failure = FAILURES[failure]
@@ -96,6 +98,7 @@ async def test_a_store_that_fails(service: Service, failure: str) -> None:
     assert "store_unavailable" in await service.event_names()
 
 
+@pytest.mark.case("H20")
 async def test_a_store_that_hangs(make_service: Callable[..., Service]) -> None:
     service = make_service(issuer=SHORT)
     tokens = await service.login()
@@ -128,6 +131,7 @@ async def test_a_store_that_cannot_be_opened_at_first_use(service: Service) -> N
 
 
 @pytest.mark.parametrize("error", [RuntimeError("db"), KeyError("x"), TimeoutError()])
+@pytest.mark.case("J04")
 async def test_load_identity_that_raises(make_service: Callable[..., Service], error: Exception) -> None:
     async def load_identity(_subject: str) -> Identity | None:
         raise error
@@ -139,6 +143,7 @@ async def test_load_identity_that_raises(make_service: Callable[..., Service], e
     assert reply.all("set-cookie") == []
 
 
+@pytest.mark.case("J04")
 async def test_authenticate_that_raises_lets_nobody_in(make_service: Callable[..., Service]) -> None:
     async def authenticate(_credentials: dict[str, Any]) -> str:
         raise RuntimeError("user database")
