@@ -75,8 +75,7 @@ class Target:
         if reference and action is None:
             plain = await service.ask("GET" if code == "method_not_allowed" else method, path, **REFERENCE[code])
             assert (reply.body, reply.status) == (plain.body, plain.status)
-        pairs = headers.items() if hasattr(headers, "items") else headers
-        self.assert_silent(reply, [*secrets, *(_secret(_text(value)) for name, value in pairs if name in _SECRET)])
+        self.assert_silent(reply, secrets_of(headers, secrets))
         await self.assert_unharmed()
         return reply
 
@@ -104,6 +103,12 @@ class Target:
         before = self.service.inner.calls
         assert (await self.service.get_in(self.honest)).status == 200
         assert self.service.inner.calls == before + 1
+
+
+def secrets_of(headers: HeaderList, others: Iterable[str] = ()) -> list[str]:
+    """What must not be seen of a request: the tokens in its headers, and ``others``."""
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    return [*others, *(_secret(_text(value)) for name, value in pairs if name in _SECRET)]
 
 
 def _text(value: str | bytes) -> str:

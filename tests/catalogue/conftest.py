@@ -5,14 +5,17 @@ out. Of group I device binding and step-up are here; DPoP and DBSC do not exist 
 The modules are written for HS256; ``test_other_algorithms.py`` runs the cases of access tokens again.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
+from ..matrix.serving import SERVERS, Running
 from ..web import support, test_gateway
 from ..web.conftest import make_service
 from . import forge
 from .attack import Target
+from .wire_log import assert_log_silent
+from .wire_service import Wire
 
 __all__ = ["make_service"]
 
@@ -35,3 +38,30 @@ async def target(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Target]:
     await made.prepare()
     yield made
     await made.service.aclose()
+
+
+@pytest.fixture(scope="session")
+def wires() -> Iterator[Callable[[str], Wire]]:
+    """One process for each server, started when the first test needs it; at the end its log is looked through."""
+    made: dict[str, Wire] = {}
+
+    def get(server: str) -> Wire:
+        if server not in made:
+            made[server] = Wire(Running("catalogue", server).ready())
+        return made[server]
+
+    yield get
+    try:
+        for wire in made.values():
+            assert_log_silent(wire)
+    finally:
+        for wire in made.values():
+            wire.close()
+
+
+@pytest.fixture(params=SERVERS)
+def wire(request: pytest.FixtureRequest, wires: Callable[[str], Wire]) -> Iterator[Wire]:
+    """A server in whose process a test makes services of its own."""
+    taken = wires(request.param)
+    yield taken
+    taken.used()

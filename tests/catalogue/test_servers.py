@@ -1,5 +1,7 @@
 """The cases of groups B, E, F and G that depend on how a server reads bytes, on four real ones.
 
+All others are run there by ``test_servers_tokens.py`` and its neighbours.
+
 A server may refuse a request itself (400, 431, or by hanging up); if it passes it on, the answer is ours. It is never a
 5xx, the app is never reached, nor is the store.
 """
@@ -261,6 +263,14 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.parametrize("name", cases({"E08-form": [b"access_token", b"token", b"authorization", b"jwt"]}))
+def test_a_token_in_a_form_opens_nothing(wire: Wire, name: bytes) -> None:
+    body = name + b"=" + GOOD
+    kind = b"Content-Type: application/x-www-form-urlencoded"
+    raw = request("/private", kind, b"Content-Length: %d" % len(body), method=b"POST") + body
+    wire.refused(wire.talk(raw), "token_missing")
+
+
 @pytest.mark.parametrize("path", cases(ELSEWHERE))
 def test_neither_a_token_in_the_query_nor_a_similar_path_opens_anything(wire: Wire, path: bytes) -> None:
     wire.refused(wire.get(path), "token_missing")
@@ -326,10 +336,18 @@ def test_requests_from_other_sites(wire: Wire, header: bytes) -> None:
     wire.refused(wire.talk(post(b"Cookie: " + NAME + b"=a", header)), "cross_origin")
 
 
-@pytest.mark.parametrize("method", [b"GET", b"PUT", b"PATCH", b"DELETE", b"TRACE", b"OPTIONS", b"FOO"])
-def test_f11_other_methods_of_the_refresh(wire: Wire, method: bytes) -> None:
+METHODS = [b"GET", b"PUT", b"PATCH", b"DELETE", b"TRACE", b"OPTIONS", b"QUERY", b"FOO", b"POST2", b""]
+
+
+@pytest.mark.parametrize("path", ["/auth/refresh", "/auth/logout", "/auth/login"])
+@pytest.mark.parametrize("method", METHODS, ids=repr)
+def test_f11_only_post_changes_anything(wire: Wire, method: bytes, path: str) -> None:
+    """With or without a cookie that would be good enough; a server need not know every method."""
     override = b"X-HTTP-Method-Override: POST"
-    wire.refused(wire.talk(post(b"Cookie: " + NAME + b"=a", override, method=method)), "method_not_allowed")
+    headers = (b"Cookie: " + NAME + b"=a", override, b"Content-Length: 0")
+    replies = wire.talk(request(path, *headers, method=method))
+    wire.refused(replies, "method_not_allowed")
+    assert all(reply.one("allow") == "POST" for reply in replies if reply.code)
 
 
 @pytest.mark.parametrize(
@@ -368,6 +386,14 @@ DIFFERENCES: dict[str, tuple[bytes, str, str, str, str]] = {
     "F07 no slash": (request("x", BEARER), "x", "400", "x", ""),
     "F08 two hosts": (request("/x", BEARER, b"Host: evil"), "400", "/x", "400", "/x"),
     "F08 no host": (request("/x", BEARER, host=None), "400", "/x", "400", "/x"),
+    "F11 another case": (
+        request("/auth/refresh", b"Content-Length: 0", method=b"post"),
+        "method_not_allowed", "400", "refresh_missing", "method_not_allowed",
+    ),
+    "F11 a blank more": (
+        request("/auth/refresh", b"Content-Length: 0", method=b"POST "),
+        "400", "refresh_missing", "400", "400",
+    ),
     "two lengths": (
         request("/x", BEARER, b"Content-Length: 3", b"Content-Length: 4", method=b"POST") + b"abcd", *["400"] * 4
     ),

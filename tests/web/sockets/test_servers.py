@@ -21,7 +21,7 @@ from ..support import SECRET
 from .serving import ALLOWED, KINDS, LIFE, Place, echo, ending, placed
 from .talking import PATIENCE
 
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+pytestmark = [pytest.mark.parametrize("kind", KINDS), pytest.mark.case("F09")]
 
 
 @pytest.fixture
