@@ -12,6 +12,7 @@ from .walking import flat
 
 _ANY = "{}"
 _REST = "{:path}"
+_OF_FASTAPI = "dependant"  # codespell:ignore  what its routes call their dependencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,13 @@ class Route:
         path: as it is written.
         segments: parameters are ``{}``, those that take the rest of a path ``{:path}``.
         endpoint: the function behind it, if that is known.
-        dependant: what FastAPI knows of its dependencies, else None.
+        dependencies: what FastAPI knows of them, else None.
     """
 
     path: str
     segments: tuple[str, ...]
     endpoint: Any = None
-    dependant: Any = None
+    dependencies: Any = None
 
     def meets(self, pattern: str) -> bool:
         """Whether a path that ``pattern`` makes public can be one of this route's."""
@@ -57,8 +58,8 @@ def routes_of(layers: tuple[Any, ...]) -> tuple[Route, ...] | None:
     return None
 
 
-def _route(path: str, endpoint: Any = None, dependant: Any = None) -> Route:
-    return Route(path, tuple(_segment(one) for one in path.removeprefix("/").split("/")), endpoint, dependant)
+def _route(path: str, endpoint: Any = None, dependencies: Any = None) -> Route:
+    return Route(path, tuple(_segment(one) for one in path.removeprefix("/").split("/")), endpoint, dependencies)
 
 
 def _segment(text: str) -> str:
@@ -74,7 +75,7 @@ def _of_starlette(router: Router, path: str) -> Iterator[Route]:
             inner = _router_in(route.app)
             yield from [_route(f"{below}/{{:path}}")] if inner is None else _of_starlette(inner, below)
         elif hasattr(route, "path"):
-            yield _route(path + route.path, getattr(route, "endpoint", None), getattr(route, "dependant", None))
+            yield _route(path + route.path, getattr(route, "endpoint", None), getattr(route, _OF_FASTAPI, None))
         elif hasattr(route, "routes"):
             yield from (_route(f"{path}{one.path.rstrip('/')}/{{:path}}") for one in route.routes)
     for group in getattr(router, "_low_priority_routes", ()):  # FastAPI: what is served where nothing else is

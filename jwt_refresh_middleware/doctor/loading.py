@@ -39,7 +39,8 @@ def load(target: str, *, app_dir: str, factory: bool) -> Any:
         CannotExamine: importing or making it failed, in whatever way.
     """
     module, colon, attributes = target.partition(":")
-    if not colon or not all(part.isidentifier() for part in [*module.split("."), *attributes.split(".")]):
+    names = [*module.split("."), *attributes.split(".")]
+    if not colon or module.endswith(".py") or not all(name.isidentifier() for name in names):
         raise NotUnderstood(f"{target!r} is not module:attribute, as in main:app")
     directory = str(Path(app_dir).resolve())
     if directory not in sys.path:
@@ -59,7 +60,7 @@ def _tried(make: Callable[[], Any], what: str, directory: str) -> Any:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  SystemExit too: whatever an app does when it is imported
-        raise CannotExamine(f"{what} failed: {told(error, os.environ)} ({_place(error, directory)})") from None
+        raise CannotExamine(f"{what} failed: {told(error, os.environ)}{_place(error, directory)}") from None
 
 
 def told(error: BaseException, environ: Mapping[str, str]) -> str:
@@ -78,15 +79,15 @@ def _redacted(text: str, environ: Mapping[str, str]) -> str:
 
 def _place(error: BaseException, directory: str) -> str:
     """``file:line`` of the frame that raised; and of the app's own that led there, if that is another one."""
-    frames = [one for one in extract_tb(error.__traceback__) if not one.filename.startswith("<frozen")]
-    frames = [one for one in frames if not one.filename.startswith(str(Path(__file__).parent) + os.sep)]
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}"
+        return f" ({error.filename}:{error.lineno})"
+    on_the_way = ("<frozen", str(Path(__file__).parent), str(Path(importlib.__file__).parent))
+    frames = [one for one in extract_tb(error.__traceback__) if not one.filename.startswith(on_the_way)]
     if not frames:
-        return "no line of its own"
+        return ""
     raised = f"{frames[-1].filename}:{frames[-1].lineno}"
     ours = next((one for one in reversed(frames) if _is_of_the_app(one.filename, directory)), frames[-1])
-    return raised if ours is frames[-1] else f"{raised}, from {ours.filename}:{ours.lineno}"
+    return f" ({raised})" if ours is frames[-1] else f" ({raised}, from {ours.filename}:{ours.lineno})"
 
 
 def _is_of_the_app(filename: str, directory: str) -> bool:

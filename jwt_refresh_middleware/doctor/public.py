@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..web.paths import PublicPaths
 from .circumstances import Circumstances
-from .findings import Check, Finding
+from .findings import Check, Finding, Severity
 from .subject import Subject
 
 IMPOSSIBLE = Check(
@@ -25,7 +25,7 @@ ROOT_PATH = Check(
 UNMATCHED = Check(
     id="public.unmatched",
     severity="warning",
-    what="A pattern meets no route of the app.",
+    what="A pattern meets no route of the app (for one that ends in `/*`: info).",
     why="A slip of the pen, most likely: the route that was meant stays protected. Or a route that is gone; a new one "
     "of this path would be open at once.",
     advice="Compare it with the routes, the slash at the end too, or take it out.",
@@ -70,7 +70,9 @@ def _unmet(subject: Subject, pattern: str, root: str) -> Finding:
     for prefix in {root, subject.mounted_at, root + subject.mounted_at} - {""}:
         if pattern.startswith(prefix + "/"):
             return ROOT_PATH.found(f"{pattern} begins with {prefix}, which is taken off before", subject.where)
-    return UNMATCHED.found(f"{pattern} meets no route of the app", subject.where)
+    # What is below a path may be served by something that has no routes: a proxy, or a layer in between.
+    severity: Severity = "info" if pattern.endswith("/*") else "warning"
+    return UNMATCHED.found(f"{pattern} meets no route of the app", subject.where, severity=severity)
 
 
 def _docs(subject: Subject) -> Iterator[Finding]:

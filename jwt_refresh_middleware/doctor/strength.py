@@ -20,12 +20,11 @@ KNOWN = frozenset(
 
 _ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 _PAIRS = (
-    "th he in er an re nd at on nt ha es st en ed to it ou ea hi is or ti as te et ng of al de se le sa "
-    "si ar ve ra ld ur ro co me ne ri io ic ll be ma ce ch el om us ut no wa ta ec ss ca ho pe ge tr la "
-    "ee il li we so un fo di ol am ac ns lo ot ie ke ow wi po pr em ai rs ts ey ay id im op ry ys ty my "
-    "by ck sh ab ad ag ap bl br cl cr dr fr gr pl sp su up ul um "
+    "thheineranrendatonnthaesstenedtoitoueahiisortiasteetngofaldeselesasiarveraldurrocomeneriioicllbemace"
+    "chelomusutnowataecsscahopegetrlaeeilliwesounfodiolamacnslootiekeowwipopremairstseyayidimopryystymyby"
+    "ckshabadagapblbrclcrdrfrgrplspsuupulum"
 )
-_COMMON_PAIRS = frozenset(_PAIRS.split())
+_COMMON_PAIRS = frozenset(_PAIRS[at : at + 2] for at in range(0, len(_PAIRS), 2))
 """Letters that follow each other in English: four of five pairs in a text, one of five by chance."""
 _WORDS = (
     "a an and app application at auth be bits by bytes certainly change default dev django example "

@@ -58,7 +58,7 @@ def _stacks(app: Any, path: str, around: tuple[Any, ...], seen: set[int]) -> Ite
         return
     yield Stack(path, around, layers)
     for below, mounted in _branches(layers[-1]):
-        yield from _stacks(mounted, path + below, around + layers, seen)
+        yield from _stacks(mounted, path + below, around + layers, {*seen})  # one app may be mounted in two places
 
 
 def _line(app: Any, seen: set[int]) -> tuple[Any, ...]:

@@ -125,7 +125,7 @@ def _call_of(value: Any) -> Any:
 
 def _is_guarded(route: Route) -> bool:
     """Whether something of this package's or Starlette's looks at who is asking before the handler runs."""
-    if any(_is_guard(call) for call in _dependencies(route.dependant)):
+    if any(_is_guard(call) for call in _dependencies(route.dependencies)):
         return True
     return any(_is_guard(function) for function in _wrappers(route.endpoint))
 
@@ -138,8 +138,8 @@ def _is_guard(call: Any) -> bool:
     return any(part in place for part in guards)
 
 
-def _dependencies(dependant: Any) -> Iterator[Any]:
-    for one in getattr(dependant, "dependencies", ()):
+def _dependencies(known: Any) -> Iterator[Any]:
+    for one in getattr(known, "dependencies", ()):
         yield one.call
         yield from _dependencies(one)
 

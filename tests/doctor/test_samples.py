@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from jwt_refresh_middleware import KeyRing
-from jwt_refresh_middleware.doctor import Report
 
 from ..servers import free_port
 from .patients import ROOT, Surgery, serious
@@ -80,15 +79,7 @@ def test_in_other_circumstances_it_is_none(surgery: Surgery, app: str, options: 
     assert serious(surgery.examine(app, **options)) == []
 
 
-def test_random_keys_are_worse_with_several_workers(surgery: Surgery) -> None:
-    def severity(report: Report) -> list[str]:
-        return [finding.severity for finding in report.findings if finding.check == "workers.random_secret"]
-
-    assert severity(surgery.examine("random_keys", twice=True)) == ["warning"]
-    assert severity(surgery.examine("random_keys", twice=True, workers=2)) == ["error"]
-
-
 def test_nothing_is_found_in_a_sound_app(surgery: Surgery) -> None:
-    report = surgery.examine("sound", twice=True, scheme="https")
+    report = surgery.examine("sound", scheme="https")
     assert report.findings == ()
     assert report.middlewares == ("JWTRefreshMiddleware",)
