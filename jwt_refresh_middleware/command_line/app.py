@@ -1,14 +1,12 @@
 """The commands, put together."""
 
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
-from . import explain, keys, sessions
+from . import doctor, explain, keys, sessions
 from .exit_codes import IN_WORDS
 from .output import say
 
@@ -57,5 +55,4 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
 app.command()(sessions.purge)
 app.command()(explain.explain)
-if find_spec(f"{__package__}.doctor") is not None:
-    app.command()(import_module(f"{__package__}.doctor").doctor)
+app.command()(doctor.doctor)
