@@ -232,15 +232,17 @@ def _utf8(secret: object) -> bytes:
         raise TypeError(f"a secret is a str, not {type(secret).__name__}")
     try:
         return secret.encode("utf-8")
-    except UnicodeEncodeError:  # which would quote the secret
-        raise ValueError("a secret is text that can be written in UTF-8") from None
+    except UnicodeEncodeError:  # which holds the secret: what is raised in here would have it as its context
+        pass
+    raise ValueError("a secret is text that can be written in UTF-8")
 
 
 def _json(name: str, text: str) -> dict[str, Any]:
     try:
         return json_object(_utf8(text))
-    except ValueError:  # which would hold the text
-        raise ValueError(f"the environment variable {name} holds JSON that cannot be read") from None
+    except ValueError:  # which may hold the text, and so would the context of what is raised in here
+        pass
+    raise ValueError(f"the environment variable {name} holds JSON that cannot be read")
 
 
 def key_ring(keys: KeyRing | str | Sequence[str]) -> KeyRing:

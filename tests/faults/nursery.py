@@ -2,7 +2,8 @@
 
 A script and no module: nothing of this repository may be imported in here, since each child imports a copy of it. To
 import what the tests need takes pytest two seconds, a fork takes none. A JSON object on a line of the standard input
-says what to run, one on the standard output what came of it.
+says what to run, one on the standard output what came of it. Compiled modules are left by the run of the sound package
+only: they are good for every copy of it, but for the one module that was changed.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 from _pytest.config import default_plugins
 
-# Not the plugins that are installed beside pytest, which it wants to import itself.
+# Not the plugins that are installed beside pytest, which it wants to import itself; but for PLUGINS.
 LIBRARIES = (
     "aiosqlite", "asyncio", "fastapi.testclient", "httpx2", "hypothesis", "itsdangerous", "jwt.algorithms",
     "redis.asyncio.cluster", "sqlalchemy.ext.asyncio", "sqlalchemy.dialects.postgresql.asyncpg",
@@ -28,6 +29,8 @@ LIBRARIES = (
     "starlette.testclient", "cryptography.hazmat.primitives.asymmetric.rsa", "uvicorn", "hypothesis.strategies",
     *(f"_pytest.{name}" for name in default_plugins),
 )  # fmt: skip
+PLUGINS = ("pytest_asyncio.plugin",)
+"""Handed over as modules: by name pytest would import them itself, in every child."""
 OURS = ("jwt_refresh_middleware", "tests", "example_app")
 _LAST_WORDS = 10.0
 
@@ -65,7 +68,7 @@ def run(directory: Path, arguments: list[str]) -> dict[str, Any]:
     sys.path[:] = [str(directory), *(path for path in sys.path if not Path(path, OURS[0]).is_dir())]
     witness = Witness()
     try:
-        witness.code = int(pytest.main(arguments, plugins=[witness]))
+        witness.code = int(pytest.main(arguments, plugins=[witness, *(sys.modules[name] for name in PLUGINS)]))
     except Exception:  # a test that failed may leave connections open, which is told when all is over
         if witness.code is None:
             raise
@@ -81,6 +84,9 @@ def child(order: dict[str, Any]) -> None:
     """Never returns: it ends with the process, whatever threads the tests left behind."""
     directory = Path(order["directory"])
     os.setsid()
+    sys.dont_write_bytecode = not order["compiles"]
+    if sys.dont_write_bytecode:
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # what the tests start as well
     output = os.open(order["scratch"] + "-output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for descriptor in (1, 2):
         os.dup2(output, descriptor)
@@ -109,7 +115,7 @@ def wait(pid: int, seconds: float) -> bool:
 
 
 def main() -> None:
-    for name in LIBRARIES:
+    for name in (*LIBRARIES, *PLUGINS):
         with contextlib.suppress(ImportError):  # then it is the tests' business to say so
             importlib.import_module(name)
     assert not set(OURS) & set(sys.modules)

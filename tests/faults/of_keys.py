@@ -137,8 +137,9 @@ FAULTS = (
     Fault(
         name="an-error-holds-the-text-of-a-key",
         file="keyring.py",
-        old='raise ValueError(f"the environment variable {name} holds JSON that cannot be read") from None',
-        new="raise",
+        old="    except ValueError:  # which may hold the text, and so would the context of what is raised in here\n"
+        "        pass\n",
+        new="    except ValueError:\n        raise\n",
         tests=(RING + "a_variable_that_cannot_be_read_is_not_quoted",),
     ),
     Fault(

@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -21,9 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "jwt_refresh_middleware"
 _SECONDS = 30.0
 _SECONDS_OF_A_HANG = 2.5
-# The plugins that the tests need and no others: to look for more takes as long as a test.
+_NOT_COPIED = shutil.ignore_patterns("__pycache__", "node_modules")
+# No more plugins than the tests need, which the nursery has: to look for others takes as long as a test.
 _ARGUMENTS = (
-    "-x", "-q", "-p", "no:cacheprovider", "-p", "pytest_asyncio.plugin", "--tb=short",
+    "-x", "-q", "-p", "no:cacheprovider", "--tb=short",
 )  # fmt: skip
 
 
@@ -78,6 +80,54 @@ def judge(answer: dict[str, Any], *, hangs: bool) -> Outcome:
     return Outcome(said=said, by=by, seconds=answer["seconds"], detail=detail)
 
 
+class Bed:
+    """A nursery, and a copy of the sound package that is its own: one module at a time is another one there."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        """``directory``: what the copy is called; it need not be there yet."""
+        self.directory = directory
+        command = [sys.executable, "-P", str(Path(__file__).with_name("nursery.py"))]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment, cwd="/")
+
+    def close(self) -> None:
+        self._process.communicate()
+
+    @contextmanager
+    def holding(self, fault: Fault, sound: Path) -> Iterator[Path]:
+        """The copy with ``fault`` in it; afterwards it is sound again, and nothing else is left in there."""
+        if not self.directory.exists():
+            shutil.copytree(sound, self.directory, copy_function=os.link)  # none is written to, some are replaced
+        module, original = self.directory / PACKAGE / fault.file, sound / PACKAGE / fault.file
+        text = fault.applied_to(original.read_text("utf-8"))
+        changed = original.stat().st_mtime + 10  # a compiled module of the same size and second would count
+        module.unlink()  # of this name, that is: the sound file has another
+        try:
+            module.write_text(text, "utf-8")
+            os.utime(module, (changed, changed))
+            yield self.directory
+        finally:
+            module.unlink()
+            os.link(original, module)
+            for left in {*self.directory.iterdir()} - {self.directory / one.name for one in sound.iterdir()}:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+    def tested(self, order: dict[str, Any]) -> dict[str, Any]:
+        """What came of the tests; see ``nursery.py``."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(json.dumps(order) + "\n")
+        stdin.flush()
+        line = stdout.readline()
+        if not line:
+            raise RuntimeError("the nursery is no more")
+        answer: dict[str, Any] = json.loads(line)
+        output = Path(order["scratch"] + "-output").read_text()[-1000:]
+        if answer["code"] is None and not answer["hung"]:
+            raise RuntimeError(f"pytest fell over:\n{output}")
+        return {"output": output, **answer}
+
+
 class Runner:
     """A sound copy of the package and its tests, and a few nurseries to test faulty copies of that in."""
 
@@ -86,32 +136,31 @@ class Runner:
         self._jobs = jobs
         self._root = root
         self._pool = ThreadPoolExecutor(jobs)
-        self._idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
-        self._nurseries: list[subprocess.Popen[str]] = []
+        self._idle: queue.SimpleQueue[Bed] = queue.SimpleQueue()
+        self._beds: list[Bed] = []
         self._numbers = itertools.count()
 
     def __enter__(self) -> Self:
         self._directory = Path(tempfile.mkdtemp(prefix="jrm-faults-")).resolve()
         self._sound = self._directory / "sound"
         for name in (PACKAGE, "tests"):
-            shutil.copytree(self._root / name, self._sound / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(self._root / name, self._sound / name, ignore=_NOT_COPIED)
         shutil.copy(self._root / "pyproject.toml", self._sound)
         # What the outer run of pytest was told is not for these: coverage, or that nothing may be skipped.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
-        environment.pop("CI", None)
+        for name in ("CI", "PYTHONDONTWRITEBYTECODE"):
+            environment.pop(name, None)
         environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        for _ in range(self._jobs):
-            command = [sys.executable, "-P", str(Path(__file__).with_name("nursery.py"))]
-            pipe = subprocess.PIPE
-            nursery = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment, cwd="/")
-            self._nurseries.append(nursery)
-            self._idle.put(nursery)
+        for number in range(self._jobs):
+            bed = Bed(self._directory / f"copy-{number}", environment)
+            self._beds.append(bed)
+            self._idle.put(bed)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
-        for nursery in self._nurseries:
-            nursery.communicate()
+        for bed in self._beds:
+            bed.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def check_sound(self, faults: Iterable[Fault], seconds: float = 120.0) -> Outcome:
@@ -122,7 +171,7 @@ class Runner:
         tests = [*dict.fromkeys(test for fault in faults for test in fault.tests)]
         middle = len(tests) // 2
         halves = [half for half in (tests[:middle], tests[middle:]) if half]
-        runs = [self._pool.submit(self._tested, self._sound, half, seconds) for half in halves]
+        runs = [self._pool.submit(self._test_sound, half, seconds) for half in halves]
         outcomes = [judge(run.result(), hangs=False) for run in runs]
         slowest = max(outcome.seconds for outcome in outcomes)
         return replace(min(outcomes, key=lambda outcome: _WORST_FIRST.index(outcome.said)), seconds=slowest)
@@ -133,37 +182,28 @@ class Runner:
 
     def run(self, fault: Fault, seconds: float | None = None) -> Outcome:
         """Test one fault. Raises ValueError if it cannot be applied."""
-        with tempfile.TemporaryDirectory(dir=self._directory, ignore_cleanup_errors=True) as directory:
-            copy = Path(directory, "copy")
-            shutil.copytree(self._sound, copy, copy_function=os.link)  # none of it is changed, some is replaced
-            self._apply(fault, copy / PACKAGE / fault.file)
-            limit = seconds or (_SECONDS_OF_A_HANG if fault.hangs else _SECONDS)
-            return judge(self._tested(copy, fault.tests, limit), hangs=fault.hangs)
+        limit = seconds or (_SECONDS_OF_A_HANG if fault.hangs else _SECONDS)
+        bed = self._idle.get()
+        try:
+            with bed.holding(fault, self._sound) as copy:
+                return judge(bed.tested(self._order(copy, fault.tests, limit)), hangs=fault.hangs)
+        finally:
+            self._idle.put(bed)
 
-    @staticmethod
-    def _apply(fault: Fault, module: Path) -> None:
-        text = fault.applied_to(module.read_text("utf-8"))
-        module.unlink()  # of this name, that is: the sound file has another
-        module.write_text(text, "utf-8")
-        for compiled in (module.parent / "__pycache__").glob(f"{module.stem}.*.pyc"):
-            compiled.unlink()  # it counts as new for as long as the text has the same size and second
+    def _test_sound(self, tests: Sequence[str], seconds: float) -> dict[str, Any]:
+        bed = self._idle.get()
+        try:
+            return bed.tested(self._order(self._sound, tests, seconds, compiles=True))
+        finally:
+            self._idle.put(bed)
 
-    def _tested(self, copy: Path, tests: Sequence[str], seconds: float) -> dict[str, Any]:
+    def _order(self, copy: Path, tests: Sequence[str], seconds: float, *, compiles: bool = False) -> dict[str, Any]:
         scratch = f"{copy}-{next(self._numbers)}"
         arguments = [*_ARGUMENTS, f"--basetemp={scratch}-files", *tests]
-        order = {"directory": str(copy), "scratch": scratch, "arguments": arguments, "seconds": seconds}
-        nursery = self._idle.get()
-        try:
-            assert nursery.stdin is not None and nursery.stdout is not None
-            nursery.stdin.write(json.dumps(order) + "\n")
-            nursery.stdin.flush()
-            line = nursery.stdout.readline()
-        finally:
-            self._idle.put(nursery)
-        if not line:
-            raise RuntimeError("the nursery is no more")
-        answer: dict[str, Any] = json.loads(line)
-        output = Path(f"{scratch}-output").read_text()[-1000:]
-        if answer["code"] is None and not answer["hung"]:
-            raise RuntimeError(f"pytest fell over:\n{output}")
-        return {"output": output, **answer}
+        return {
+            "directory": str(copy),
+            "scratch": scratch,
+            "arguments": arguments,
+            "seconds": seconds,
+            "compiles": compiles,
+        }
