@@ -12,7 +12,7 @@ from .walking import flat
 
 _ANY = "{}"
 _REST = "{:path}"
-_OF_FASTAPI = "dependant"  # codespell:ignore  what its routes call their dependencies
+_OF_FASTAPI = "dependant"  # codespell:ignore dependant
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,14 +28,15 @@ NO_NEXT = Check(
 PLAIN_HTTP = Check(
     id="keys.http",
     severity="info",
-    what="A gateway fetches keys with plain http, which is possible on loopback only.",
-    why="That is fine on one machine; with the issuer elsewhere it has to be https.",
+    what="A gateway fetches keys with plain http, which is possible on loopback only, and it is served with https, to "
+    "other machines, or in production.",
+    why="With the issuer elsewhere it has to be https: whoever changes the keys on their way signs for everybody.",
     advice="Use the https URL of the issuer in production.",
 )
 CHECKS = (READABLE, NO_NEXT, PLAIN_HTTP)
 
 
-def look(subject: Subject, _circumstances: Circumstances) -> Iterator[Finding]:
+def look(subject: Subject, circumstances: Circumstances) -> Iterator[Finding]:
     """What is wrong with where the keys come from."""
     ring = subject.settings.verifier.keys
     source = ring.source
@@ -47,5 +48,10 @@ def look(subject: Subject, _circumstances: Circumstances) -> Iterator[Finding]:
                     yield READABLE.found(f"its mode is {mode:04o}", str(source.path))
         if not any(one.state == "next" for one in ring.held):
             yield NO_NEXT.found("there is no next key", str(source.path))
-    elif isinstance(source, RemoteKeys) and source.url.startswith("http:"):
+    elif isinstance(source, RemoteKeys) and source.url.startswith("http:") and _is_serious(circumstances):
         yield PLAIN_HTTP.found(f"keys come from {source.url}", subject.where)
+
+
+def _is_serious(circumstances: Circumstances) -> bool:
+    """Whether it is for others than whoever develops it."""
+    return circumstances.scheme == "https" or not circumstances.is_local or circumstances.production_by is not None

@@ -79,7 +79,7 @@ def _docs(subject: Subject) -> Iterator[Finding]:
     if not subject.settings.required:
         return
     public = PublicPaths(subject.settings.public)
-    for layer in subject.inside or subject.beside:
+    for layer in (*subject.inside, *subject.beside):
         pages = [getattr(layer, name, None) for name in ("docs_url", "redoc_url", "openapi_url")]
         if type(layer).__module__.startswith("fastapi") and pages[-1]:
             closed = [page for page in pages if page and page not in public]

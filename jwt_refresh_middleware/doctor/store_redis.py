@@ -19,7 +19,10 @@ def place(store: RedisStore) -> str:
     """Which store it is, for a finding: without the password that its URL may have."""
     if isinstance(store.client, RedisCluster):
         return "RedisStore (cluster)"
-    said: Mapping[str, Any] = store.client.connection_pool.connection_kwargs
+    pool = store.client.connection_pool
+    said: Mapping[str, Any] = pool.connection_kwargs
+    if service := getattr(pool, "service_name", None):
+        return f"RedisStore {service}"
     if "path" in said:
         return f"RedisStore {said['path']}"
     return f"RedisStore {said.get('host', 'localhost')}:{said.get('port', 6379)}"

@@ -144,6 +144,25 @@ def test_public_paths(pattern: str, expected: list[tuple[str, str]]) -> None:
     assert found(public.look(subject, Circumstances(root_path="/api"))) == expected
 
 
+@pytest.mark.parametrize("around", [True, False])
+def test_documentation_that_is_not_public(around: bool) -> None:
+    def look(app: FastAPI, **options: Any) -> list[Finding]:
+        options["issuer"] = issuer()
+        if around:
+            [subject] = subjects(JWTRefreshMiddleware(app, **options))
+        else:
+            app.add_middleware(JWTRefreshMiddleware, **options)
+            [subject] = subjects(app)
+        return [*public.look(subject, Circumstances())]
+
+    [finding] = look(FastAPI(), public=["/docs", "/docs/*"])
+    assert (finding.check, finding.severity) == ("public.docs", "info")
+    assert finding.summary == "/redoc, /openapi.json need an access token"
+    assert look(FastAPI(openapi_url=None)) == []
+    assert look(FastAPI(), public=["/docs", "/redoc", "/openapi.json"]) == []
+    assert look(FastAPI(), required=False) == []
+
+
 def test_public_paths_of_an_app_whose_routes_are_not_known() -> None:
     async def bare(scope: Any, receive: Any, send: Any) -> None: ...
 
