@@ -26,6 +26,7 @@ from .words import from_now, iso
 _MOST_READ = 1024 * 1024
 _DEEPEST = 20
 _STDIN = "-"
+_IS = ("", "is", "are each")
 _VERDICTS = {
     "accepted": "would be accepted",
     "undecided": "nothing wrong was found, and not everything could be checked",
@@ -164,7 +165,13 @@ def _tell_access(told: Explanation, now: float, *, as_json: bool) -> None:
             }
         )
         return
-    say_fields({"access token": _verdict(told.verdict, told.code)})
+    unsaid = [one.name for one in told.checks if one.name in ("iss", "aud") and one.result == "not checked"]
+    so_far = (
+        f", if {' and '.join(unsaid)} {_IS[len(unsaid)]} what it has to be"
+        if told.verdict == "accepted" and unsaid
+        else ""
+    )
+    say_fields({"access token": _verdict(told.verdict, told.code) + so_far})
     for name, part in (("header", header), ("claims", claims)):
         say("")
         if part is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
@@ -255,7 +256,8 @@ async def within(place: Place, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     except (Failed, Refused):
         raise
     except Exception as error:  # a driver raises what it likes
-        raise Failed(_told(error, place)) from error
+        whole = "".join(traceback.format_exception(error))
+        raise Failed(_told(error, place)) from None if _has_secret(whole, place) else error
 
 
 def _late(place: Place) -> str:
@@ -270,9 +272,13 @@ def _told(error: BaseException, place: Place) -> str:
     if isinstance(original, TimeoutError):
         return _late(place)
     text = (str(original).strip().splitlines() or [""])[0]
-    if not text or any(secret in text for secret in _secrets(place.url)):
+    if not text or _has_secret(text, place):
         return f"the store failed: {type(original).__name__}"
     return f"the store failed: {type(original).__name__}: {text}"
+
+
+def _has_secret(text: str, place: Place) -> bool:
+    return any(secret in text for secret in _secrets(place.url))
 
 
 def _secrets(url: str) -> set[str]:
