@@ -1,5 +1,6 @@
 """Advisories about keys that are fetched: from where, how often, and what becomes of those that are there."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -65,6 +66,7 @@ async def test_cve_2026_48524_unknown_kids_and_a_failed_fetch(closing: AsyncExit
         for number in range(300):
             forged = jws(header(kid=f"unknown-{number}"), claims(), "the attacker's key")
             assert_problem(await gateway.get(forged), "token_invalid")
+            await asyncio.sleep(0.001)  # so that a fetch could begin
     assert (site.requests, gateway.source.fetches) == (1, 1), "the fetch of the start: the cool-down is not over"
 
     other = await closing.enter_async_context(Site(publishing(OUR_KEYS)))
