@@ -102,7 +102,16 @@ class RefreshSigner:
         signed = raw[:_PAYLOAD_LENGTH]
         for signer in self._signers:
             if compare_digest(signed + b"." + signer.get_signature(signed), raw):
-                payload = b64url_decode(signed)
-                if payload[:1] == _VERSION:
-                    return RefreshToken.of(payload[1:33], int.from_bytes(payload[33:], "big"))
+                return _content(signed)
         raise RefreshInvalid
+
+
+def _content(signed: bytes) -> RefreshToken:
+    """What a payload says that was signed under one of our keys, in whatever version. Raises RefreshInvalid."""
+    try:
+        payload = b64url_decode(signed)
+    except ValueError:
+        raise RefreshInvalid from None
+    if payload[:1] == _VERSION:
+        return RefreshToken.of(payload[1:33], int.from_bytes(payload[33:], "big"))
+    raise RefreshInvalid
