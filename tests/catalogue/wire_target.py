@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,19 +112,31 @@ def _until_break(value: str | bytes) -> str | bytes:
     return re.split(rb"[\r\n]", value)[0] if isinstance(value, bytes) else re.split(r"[\r\n]", value)[0]
 
 
-def on_servers(algorithm: str, name: str, *, without: Mapping[str, str]) -> dict[str, Callable[..., Any]]:
-    """The tests of the module ``name`` that take a ``target`` or ``make_service``, to run on servers.
+def all_on_servers(
+    algorithm: str, *patterns: str, without: Mapping[str, Mapping[str, str]]
+) -> dict[str, Callable[..., Any]]:
+    """The tests of all modules so named that need nothing but a service, to run on servers, by names of their own.
 
-    New ones are among them by themselves. ``without`` says which are not, and why.
+    New tests and modules are among them by themselves. ``without`` says of each module which are not, and why.
     """
-    tests = {test: run for test, run in again(algorithm, name).items() if _takes_a_service(run)}
-    left_out = {f"{test}_under_{algorithm}" for test in without}
-    assert left_out <= set(tests), f"no such test: {left_out - set(tests)}"
-    return {test: _wired(run) for test, run in tests.items() if test not in left_out}
+    names = sorted(path.stem for pattern in patterns for path in Path(__file__).parent.glob(pattern))
+    assert set(without) <= set(names), f"no such module: {set(without) - set(names)}"
+    found: dict[str, Callable[..., Any]] = {}
+    for name in names:
+        left_out = {f"{test}_under_{algorithm}" for test in without.get(name, {})}
+        tests = {test: run for test, run in again(algorithm, name).items() if _is_for_servers(run)}
+        assert left_out <= set(tests), f"no such test: {left_out - set(tests)}"
+        found |= {f"{test}_of_{name[5:]}": _wired(run) for test, run in tests.items() if test not in left_out}
+    return found
 
 
-def _takes_a_service(run: Callable[..., Any]) -> bool:
-    return bool({"target", "make_service"} & set(inspect.signature(run).parameters))
+def _is_for_servers(run: Callable[..., Any]) -> bool:
+    """What takes something else beside the service, to patch it or to look at it, is about its own process."""
+    needed = set(inspect.signature(run).parameters)
+    for mark in getattr(run, "pytestmark", ()):
+        if mark.name == "parametrize":
+            needed -= set(mark.args[0].replace(" ", "").split(",") if isinstance(mark.args[0], str) else mark.args[0])
+    return needed in ({"target"}, {"make_service"}, {"target", "make_service"})
 
 
 def _wired(run: Callable[..., Any]) -> Callable[..., Any]:
