@@ -115,8 +115,8 @@ def _given(token: str) -> bytes:
             raise Refused(f"standard input has more than {_MOST_READ} bytes, which is no token")
     else:
         raw = token.encode("utf-8", "surrogateescape")
-    raw = raw.strip()
-    raw = raw[7:].lstrip() if raw[:7].lower() == b"bearer " else raw
+    scheme, _, rest = raw.strip().partition(b" ")
+    raw = rest.strip() if scheme.lower() == b"bearer" else raw.strip()
     if not raw:
         raise Refused("there is no token")
     return raw

@@ -255,7 +255,7 @@ async def within(place: Place, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return task.result()
     except (Failed, Refused):
         raise
-    except Exception as error:  # a driver raises what it likes
+    except Exception as error:  # noqa: BLE001  a driver raises what it likes
         whole = "".join(traceback.format_exception(error))
         raise Failed(_told(error, place)) from None if _has_secret(whole, place) else error
 

@@ -54,8 +54,10 @@ def test_the_version_is_said(line: Line) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "keys", "keys generate", "keys rotate", "keys remove", "keys show", "sessions", "sessions list"]
-    + ["sessions show", "sessions revoke", "sessions revoke-all", "purge", "explain", "doctor"],
+    [
+        *("", "keys", "keys generate", "keys rotate", "keys remove", "keys show", "sessions", "sessions list"),
+        *("sessions show", "sessions revoke", "sessions revoke-all", "purge", "explain", "doctor"),
+    ],
 )
 def test_every_command_helps(line: Line, command: str) -> None:
     said = line(*command.split(), "--help")
