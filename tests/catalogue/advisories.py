@@ -13,6 +13,9 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 
+GROUP_SIZES = {"A": 17, "B": 12, "C": 9, "D": 7, "E": 21, "F": 11, "G": 11, "H": 25, "I": 15, "J": 7}
+"""How many cases each group of the catalogue has."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advisory:

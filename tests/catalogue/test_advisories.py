@@ -11,12 +11,11 @@ from jwt_refresh_middleware import verifier as checking
 from jwt_refresh_middleware.errors import TokenInvalid
 
 from ..web.problems import assert_problem
-from .advisories import ADVISORIES, Advisory, marked_tests, slug
+from .advisories import ADVISORIES, GROUP_SIZES, Advisory, marked_tests, slug
 from .attack import Target
 from .forge import ISSUER, b64, claims, header, jws, parts, segment, sign, token, with_header
 
-_SIZES = {"A": 17, "B": 12, "C": 9, "D": 7, "E": 21, "F": 11, "G": 11, "H": 25, "I": 15, "J": 7}
-CASES = {f"{group}{number:02}" for group, size in _SIZES.items() for number in range(1, size + 1)}
+CASES = {f"{group}{number:02}" for group, size in GROUP_SIZES.items() for number in range(1, size + 1)}
 TESTED = [one for one in ADVISORIES if one.cases]
 
 
