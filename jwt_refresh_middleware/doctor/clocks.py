@@ -20,13 +20,21 @@ class Skew:
     unsure: float
 
 
-async def measured(ask: Callable[[], Awaitable[float]], clock: Callable[[], float]) -> Skew:
-    """The skew by the quickest of a few answers, as if it had been given in the middle of its round trip."""
+async def measured(
+    ask: Callable[[], Awaitable[float]], clock: Callable[[], float], ticks: Callable[[], float] = time.monotonic
+) -> Skew:
+    """The skew by the quickest of a few answers, as if it had been given in the middle of its round trip.
+
+    Args:
+        ask: for the other clock.
+        clock: the app's.
+        ticks: seconds of any origin, that never go back.
+    """
     best: Skew | None = None
     for _ in range(_ATTEMPTS):
-        began, here = time.monotonic(), clock()
+        began, here = ticks(), clock()
         there = await ask()
-        took = time.monotonic() - began
+        took = ticks() - began
         if best is None or took / 2 < best.unsure:
             best = Skew(there - (here + took / 2), took / 2)
     assert best is not None

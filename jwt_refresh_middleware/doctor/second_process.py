@@ -35,12 +35,10 @@ def other_keys(found: Sequence[Subject], target: str, *, app_dir: str, factory: 
         )
         there = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
-        there = []
-    return (
-        [one != other for one, other in zip(here, there, strict=True)]
-        if len(there) == len(here)
-        else [False] * len(here)
-    )
+        there = here
+    if len(there) != len(here):
+        there = here
+    return [one != other for one, other in zip(here, there, strict=True)]
 
 
 def fingerprint(subject: Subject, key: str) -> str:

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from ..issuer import Issuer
 from ..stores.redis import RedisStore
 from .clocks import judged, measured
+from .closing import closed
 from .findings import Finding
 from .store_findings import EVICTS, FORGETS, REPLICA
 
@@ -38,11 +39,11 @@ async def look(store: RedisStore, issuer: Issuer, where: str) -> AsyncIterator[F
         for finding in judged(await measured(lambda: _time(store), issuer.clock), issuer, where):
             yield finding
     finally:
-        await store.close()
+        await closed(store.close())
         if not isinstance(store.client, RedisCluster):
-            await store.client.connection_pool.disconnect()
+            await closed(store.client.connection_pool.disconnect())
         else:
-            await store.client.aclose()
+            await closed(store.client.aclose())
 
 
 async def _said(store: RedisStore) -> list[Mapping[str, Any]]:

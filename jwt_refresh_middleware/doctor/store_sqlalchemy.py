@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..issuer import Issuer
 from ..stores.sqlalchemy import SQLAlchemyStore
 from .clocks import judged, measured
+from .closing import closed
 from .findings import Finding
 from .store_findings import DURABILITY, REPLICA, TABLES
 from .store_sqlite import file_system
@@ -66,8 +67,8 @@ async def look(store: SQLAlchemyStore, issuer: Issuer, where: str) -> AsyncItera
                 for finding in judged(await measured(there, issuer.clock), issuer, where):
                     yield finding
     finally:
-        await store.close()
-        await store.engine.dispose()
+        await closed(store.close())
+        await closed(store.engine.dispose())
 
 
 def _file(database: str, where: str) -> tuple[bool, list[Finding]]:

@@ -126,6 +126,7 @@ def test_cookies(cookie: Cookie, circumstances: dict[str, Any], expected: list[t
     [
         ("/page", []),
         ("/page/", [("public.unmatched", "warning")]),
+        ("/page/*", [("public.unmatched", "info")]),
         ("/users/7", []),
         ("/users/*", []),
         ("/users", [("public.unmatched", "warning")]),
@@ -310,6 +311,7 @@ def test_who_else_has_the_secret() -> None:
         "mysupersecretkeyforsigningjwttokens",
         "django-insecure-0p$xq!m3z8&k2v7@b5n9w4r6t1y",
         "deadbeef" * 8,
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",  # of a tutorial
     ],
 )
 def test_weak_secrets(secret: str) -> None:
