@@ -8,7 +8,7 @@ import pytest
 
 from jwt_refresh_middleware import SessionStore
 
-from . import record
+from . import leaks, record
 from .example.serving import chromium_path
 from .kinds import Servers, make_store
 
@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     record.configure(config)
+    leaks.configure(config)
 
 
 @pytest.hookimpl(tryfirst=True)

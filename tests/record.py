@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from .catalogue.standards import DUTIES
+
 _IN_A_NAME = re.compile(r"(?<![A-Za-z0-9])([A-Ja-j](?:0[1-9]|1[0-9]|2[0-5]))(?![0-9A-Za-z])")
 _SERVERS = ("uvicorn-h11", "uvicorn-httptools", "hypercorn", "granian")
 _ALGORITHMS = ("EdDSA", "ES256", "RS256")
 _CASES = "catalogue_cases"
+_OF_STANDARDS = {one for duty in DUTIES for one in duty.held_by if "::" in one}
 
 
 def cases_of(item: pytest.Item) -> list[str]:
@@ -58,8 +61,10 @@ def configure(config: pytest.Config) -> None:
 
 
 def mark(items: list[pytest.Item]) -> None:
-    """Give each test of a case the mark, whatever names it, so that ``-m case`` selects all of them."""
+    """Give each test of a case or a standard its mark, so that ``-m "case or standard"`` selects what the docs show."""
     for item in items:
+        if item.nodeid.partition("[")[0] in _OF_STANDARDS:
+            item.add_marker(pytest.mark.standard)
         cases = cases_of(item)
         if cases:
             item.user_properties.append((_CASES, cases))
