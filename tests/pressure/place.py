@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..matrix.serving import SERVERS, Running, command
+from ..matrix.wire import Line
 from .vitals import Vitals, vitals
 
 __all__ = ["SERVERS", "Look", "Place", "until"]
@@ -55,9 +56,9 @@ class Place(Running):
                 stderr=log,
             )
 
-    def look(self) -> Look:
-        """How it is now."""
-        told: dict[str, Any] = self.ask("GET", "/vitals").json()
+    def look(self, line: Line | None = None) -> Look:
+        """How it is now; asked on a connection of its own, or on ``line``."""
+        told: dict[str, Any] = (line or self).ask("GET", "/vitals").json()
         pid = told.pop("pid")
         return Look(pid=pid, vitals=vitals(pid), **told)
 
@@ -75,5 +76,5 @@ def until(holds: Callable[[], bool], patience: float = 20.0) -> bool:
     while not holds():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(0.1)
     return True

@@ -27,6 +27,12 @@ def vitals(pid: int | str = "self") -> Vitals:
     return Vitals(int((place / "statm").read_text().split()[1]) * _PAGE, fds)
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of the processor, in steps of some milliseconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def slope(points: Sequence[tuple[float, float]]) -> float:
     """By how much ``y`` grows when ``x`` grows by one: the line of least squares."""
     middle_x = sum(x for x, _ in points) / len(points)
