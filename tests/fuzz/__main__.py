@@ -5,6 +5,8 @@ ours, PyJWT and joserfc, and as many refresh tokens with ours and itsdangerous; 
 
 ``python -m tests.fuzz atheris TARGET [--seconds 60] [--seed 1]`` runs a target (``all`` for each of them) under
 libFuzzer, guided by what of the package an input reaches.
+
+``python -m tests.fuzz cost`` measures the worst inputs at one length and at sixteen times of it.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import logging
 import sys
 import time
 
+from . import cost
 from .atheris_run import NAMES, fuzz, why_impossible
 from .differential import run, table
 from .refresh_differential import refresh_table, run_refresh
@@ -38,6 +41,11 @@ def atheris(given: argparse.Namespace) -> int:
     return status
 
 
+def costs(_given: argparse.Namespace) -> int:
+    print(cost.table())
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="fuzzing at length")
     commands = parser.add_subparsers(required=True)
@@ -49,6 +57,7 @@ def main() -> int:
     two.add_argument("target", choices=["all", *NAMES])
     two.add_argument("--seconds", type=int, default=60)
     two.set_defaults(do=atheris)
+    commands.add_parser("cost", help="what the worst inputs cost").set_defaults(do=costs)
     for command in (one, two):
         command.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()

@@ -13,7 +13,7 @@ from .judges import Verdict, clock_of_pyjwt, joserfc, ours, pyjwt, same, without
 from .mutations import SIGNED, UNSIGNED, Mutant
 from .refresh_differential import MUTATIONS, refresh_table, run_refresh
 
-TOKENS, SEED = 12_000, 7
+TOKENS, SEED = 10_000, 7
 
 
 @pytest.fixture(scope="module")
