@@ -1,10 +1,13 @@
 """Every seeded fault is caught, and what says so can fail itself."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
 
+from .areas import AREAS, area_of, listed
 from .catalogue import FAULTS
 from .fault import Fault
 from .runner import PACKAGE, ROOT, Outcome, Runner, Said
@@ -50,6 +53,20 @@ def outcomes(request: pytest.FixtureRequest, runner: Runner, sound: Outcome) -> 
 
 def test_there_are_enough_and_each_has_a_name_of_its_own() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 36
+
+
+def test_there_are_enough_in_each_area_and_all_that_have_one_are_there() -> None:
+    counted = Counter(area_of(fault) for fault in FAULTS)
+    assert min(counted[area] for area in AREAS) >= 8
+    assert listed() <= {fault.name for fault in FAULTS}
+
+
+def test_the_page_says_how_many_there_are() -> None:
+    page = (ROOT / "docs/reliability.md").read_text("utf-8")
+    assert f"| {len(FAULTS)} deliberate faults in the package, one at a time; all are caught |" in page
+    counted = Counter(area_of(fault) for fault in FAULTS)
+    table = page.partition("| area | faults |")[2].partition("\n\n")[0]
+    assert [int(number) for number in re.findall(r"\| (\d+) \|$", table, re.M)] == [counted[area] for area in AREAS]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])

@@ -14,8 +14,8 @@ class Exempt(NamedTuple):
 _IN_THE_URL = "puts a token into the URL, which servers write into their logs: that is why it is accepted nowhere there"
 
 EXEMPT: tuple[Exempt, ...] = (
-    Exempt("tests/web/test_websocket_servers.py::", "a log record of uvicorn.error", _IN_THE_URL),
-    Exempt("tests/web/test_websocket_servers.py::", "what was printed to stderr", _IN_THE_URL),
+    Exempt("tests/web/sockets/test_servers.py::", "a log record of uvicorn.error", _IN_THE_URL),
+    Exempt("tests/web/sockets/test_servers.py::", "what was printed to stderr", _IN_THE_URL),
     Exempt(
         "tests/unit/test_telemetry.py::test_nobody_and_no_token_is_named_in_what_is_exported",
         "a log record of jwt_refresh_middleware",
