@@ -4,13 +4,14 @@ import asyncio
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..matrix.serving import SERVERS
 from ..web.asgi import HeaderList, Reply
 from ..web.problems import assert_problem
 from .attack import REFERENCE, Target, secrets_of
@@ -113,7 +114,7 @@ def _until_break(value: str | bytes) -> str | bytes:
 
 
 def all_on_servers(
-    algorithm: str, *patterns: str, without: Mapping[str, Mapping[str, str]]
+    algorithm: str, *patterns: str, without: Mapping[str, Mapping[str, str]], servers: Sequence[str] = SERVERS
 ) -> dict[str, Callable[..., Any]]:
     """The tests of all modules so named that need nothing but a service, to run on servers, by names of their own.
 
@@ -126,7 +127,7 @@ def all_on_servers(
         left_out = {f"{test}_under_{algorithm}" for test in without.get(name, {})}
         tests = {test: run for test, run in again(algorithm, name).items() if _is_for_servers(run)}
         assert left_out <= set(tests), f"no such test: {left_out - set(tests)}"
-        found |= {f"{test}_of_{name[5:]}": _wired(run) for test, run in tests.items() if test not in left_out}
+        found |= {f"{test}_of_{name[5:]}": _wired(run, servers) for test, run in tests.items() if test not in left_out}
     return found
 
 
@@ -139,7 +140,7 @@ def _is_for_servers(run: Callable[..., Any]) -> bool:
     return needed in ({"target"}, {"make_service"}, {"target", "make_service"})
 
 
-def _wired(run: Callable[..., Any]) -> Callable[..., Any]:
+def _wired(run: Callable[..., Any], servers: Sequence[str]) -> Callable[..., Any]:
     """``run``; a server that refuses what is no HTTP has passed it."""
 
     @functools.wraps(run)
@@ -147,4 +148,4 @@ def _wired(run: Callable[..., Any]) -> Callable[..., Any]:
         with suppress(Refusal):
             _runner.run(run(**fixtures))
 
-    return on_a_server
+    return pytest.mark.parametrize("wire", servers, indirect=True)(on_a_server)
