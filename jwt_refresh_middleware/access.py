@@ -131,7 +131,7 @@ class Rules:
             or (self._max_lifetime is not None and expires_at - issued_at > self._max_lifetime)
         ):
             raise ValueError("not a token for this verifier")
-        scopes = tuple(scope.split())
+        scopes = tuple(filter(None, scope.split(" ")))  # RFC 6749, 3.3: other blanks are none
         return _access_token(
             subject, session_id, scopes, issued_at, expires_at, token_id, auth_time, generation, Claims(claims)
         )

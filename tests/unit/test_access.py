@@ -163,3 +163,10 @@ def test_claims_are_read_only_all_the_way_down(clock: Clock) -> None:
         assert (claims["roles"], claims["org"], claims["sub"]) == (["a"], {"teams": ["b"]}, "ann")
     assert found.claims.get("nothing") is None
     assert len(found.claims) == len(dict(found.claims)) == len(CLAIMS) + 2
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2003", "\t", "\x1c", "\x0b", "\n"])
+def test_only_a_space_separates_scopes(clock: Clock, blank: str) -> None:
+    """RFC 6749, 3.3: else an issuer that lets somebody choose one scope would have given two."""
+    assert verifier(clock).verify(token(scope=f"mine{blank}admin other")).scopes == (f"mine{blank}admin", "other")
+    assert verifier(clock).verify(token(scope="  read   write ")).scopes == ("read", "write")
