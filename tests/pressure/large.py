@@ -18,7 +18,7 @@ _MULTIPART = b"Content-Type: multipart/form-data; boundary=b\r\n"
 class Large:
     """A request as bytes that come one after another, and the statuses it may be answered with.
 
-    A server may refuse what it does not like by 400, 413 or 431, or by hanging up; ``ours`` is the status if it does not.
+    A server may refuse it by 400, 413 or 431, or by hanging up; ``ours`` is the status if it does not.
     """
 
     name: str

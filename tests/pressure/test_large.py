@@ -1,4 +1,4 @@
-"""B11, B04: headers and bodies that are far too large are refused, and the server's memory stays within some megabytes."""
+"""B11, B04: what is far too large is refused, and the server's memory stays within some megabytes."""
 
 import pytest
 
