@@ -299,3 +299,11 @@ def test_a_number_beyond_every_calendar_is_no_date() -> None:
     for value in (10**400, -(10**400), 253_402_300_800):
         told = explain(token(exp=value, iat=value).encode())
         assert {"exp", "iat"} <= refused(told)
+
+
+@pytest.mark.parametrize(("exp", "code"), [(NOW - 29, None), (NOW - 30, "token_expired")])
+def test_the_leeway_counts_for_the_expiry(exp: float, code: str | None) -> None:
+    told = explain(token(exp=exp).encode(), leeway=30.0)
+    assert told.code == code
+    assert refused(told) == (set() if code is None else {"expiry"})
+    assert refused(explain(token(iat=NOW + 30, nbf=NOW + 30).encode(), leeway=30.0)) == set()
