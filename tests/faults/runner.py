@@ -25,7 +25,7 @@ _SECONDS_OF_A_HANG = 2.5
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "node_modules")
 # No more plugins than the tests need, which the nursery has: to look for others takes as long as a test.
 _ARGUMENTS = (
-    "-x", "-q", "-p", "no:cacheprovider", "--tb=short",
+    "-x", "-q", "-p", "no:cacheprovider", "-p", "no:leaks", "--tb=short",
 )  # fmt: skip
 
 

@@ -12,6 +12,8 @@ from .catalogue import FAULTS
 from .fault import Fault
 from .runner import PACKAGE, ROOT, Outcome, Runner, Said
 
+pytestmark = pytest.mark.alone  # it makes use of all processors by itself
+
 QUICK = ("tests/unit/test_limits.py",)
 NOTHING = Fault(name="nothing", file="limits.py", old="import math\n", new="import math\n", tests=QUICK)
 WRONG = "        if self._rate is None or window is None:\n"

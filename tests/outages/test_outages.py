@@ -19,7 +19,7 @@ from .crowd import SLACK, Client, Monitor, now, patiently, until
 from .stage import Cable, Service, make_app, make_issuer, service
 from .standbys import REPLICAS
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("nothing_left")]
 KINDS = ["redis", "postgresql", "mariadb"]
 SHORT = 1.0
 """The store_timeout of most of these tests; the default is 5 s."""

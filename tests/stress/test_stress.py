@@ -18,6 +18,8 @@ from .phases import PHASES, of_kind
 from .report import table
 from .setting import Setting
 
+pytestmark = pytest.mark.alone
+
 _SECONDS = 0.5
 """Of each phase; all of them run at once, and each does a round of everything in any case."""
 
