@@ -125,13 +125,16 @@ def speed(place: Place, count: int, meanwhile: Callable[[], None] = lambda: None
     return {what: statistics.median(each) for what, each in taken.items()} | {"cpu": used / count * 1000}
 
 
-def is_calm(pid: int, patience: float = 20.0) -> bool:
-    """Whether a server comes to have done what there was to do, and rests for a quarter of a second."""
+def is_calm(pid: int, patience: float = 60.0) -> bool:
+    """Whether a server comes to have done what there was to do, and rests for a second.
+
+    For less than that it may rest because others have its processor.
+    """
 
     def rests() -> bool:
         used = cpu_seconds(pid)
-        time.sleep(0.25)
-        return cpu_seconds(pid) - used <= 0.011
+        time.sleep(1)
+        return cpu_seconds(pid) - used <= 0.031
 
     return until(rests, patience)
 
