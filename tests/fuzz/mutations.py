@@ -20,15 +20,15 @@ _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 _DATES = ("exp", "iat", "nbf", "auth_time")
 _TEXTS = ("iss", "sub", "jti", "sid", "scope")
-_ODD: tuple[Any, ...] = (
+ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 1.5, -0.0, 2**63, 2**70, 1e308, "", " ", "0", "9_9", "١٢٣", "true", [], {}, [None],
     [[]], {"a": 1}, [1], "a\0b", "a\r\nb", "\u202e", "\x7f", "\x85", "\ufeff", "\N{GRINNING FACE}", "x" * 300,
 )  # fmt: skip
-_ALGORITHMS = (
+ALGORITHMS = (
     "none", "None", "HS256", "hs256", "HS256 ", "HS384", "HS512", "RS256", "RS512", "PS256", "ES256", "ES384", "EdDSA",
     "eddsa", "Ed25519", "ED25519", "Ed448", "", "dir",
 )  # fmt: skip
-_TYPES = (
+TYPES = (
     "at+jwt", "application/at+jwt", "AT+JWT", "Application/AT+JWT", "JWT", "jwt", "", "at+jwt ", " at+jwt", "at-jwt",
     "dpop+jwt", "logout+jwt", "application/jwt", "at+jwt;v=1", "at+jwt\0", "at+\u212aWT", "application/at+jwt,",
 )  # fmt: skip
@@ -56,7 +56,7 @@ def untouched(rng: Random, made: Draft) -> None:
 
 
 def a_claim_of_another_type(rng: Random, made: Draft) -> None:
-    made.claims[rng.choice([*made.claims, *_DATES, *_TEXTS, "aud", "gen", "cnf"])] = rng.choice(_ODD)
+    made.claims[rng.choice([*made.claims, *_DATES, *_TEXTS, "aud", "gen", "cnf"])] = rng.choice(ODD)
 
 
 def a_claim_missing(rng: Random, made: Draft) -> None:
@@ -83,16 +83,16 @@ def an_audience_list(rng: Random, made: Draft) -> None:
 def more_claims(rng: Random, made: Draft) -> None:
     for _ in range(rng.randrange(1, 4)):
         made.claims[rng.choice(["", "a", "é", "Exp", "EXP ", "__class__", "a.b", "x" * 40, "\N{GRINNING FACE}"])] = (
-            rng.choice(_ODD)
+            rng.choice(ODD)
         )
 
 
 def another_typ(rng: Random, made: Draft) -> None:
-    made.header["typ"] = rng.choice(_TYPES)
+    made.header["typ"] = rng.choice(TYPES)
 
 
 def another_alg(rng: Random, made: Draft) -> None:
-    made.header["alg"] = rng.choice(_ALGORITHMS)
+    made.header["alg"] = rng.choice(ALGORITHMS)
 
 
 def another_kid(rng: Random, made: Draft) -> None:
@@ -100,7 +100,7 @@ def another_kid(rng: Random, made: Draft) -> None:
 
 
 def a_header_of_another_type(rng: Random, made: Draft) -> None:
-    made.header[rng.choice(["alg", "typ", "kid"])] = rng.choice(_ODD)
+    made.header[rng.choice(["alg", "typ", "kid"])] = rng.choice(ODD)
 
 
 def a_header_missing(rng: Random, made: Draft) -> None:
@@ -116,7 +116,7 @@ def more_headers(rng: Random, made: Draft) -> None:
 def _with_a_name_twice(rng: Random, text: bytes) -> bytes:
     members = json.loads(text)
     name = rng.choice([*members]) if members else "a"
-    value = members.get(name, 1) if rng.random() < 0.5 else rng.choice(_ODD)
+    value = members.get(name, 1) if rng.random() < 0.5 else rng.choice(ODD)
     spelled = compact(name)
     if rng.random() < 0.3 and name:
         spelled = b'"\\u%04x' % ord(name[0]) + compact(name[1:])[1:] if ord(name[0]) < 0x10000 else spelled

@@ -37,9 +37,11 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def json_like(
-    good: Sequence[bytes] = (b'{"a":1,"b":[1,{"a":"x,y"}],"\\u0061b":"\\ud83d\\ude00"}',),
-) -> st.SearchStrategy[bytes]:
+_TWICE = (b'{"a":1,"a":2}', b'{"a":1,"\\u0061":2}', b'{"x":{"a":1,"a":2}}', b'{"x":[{"a":1,"a":1}],"y":"a,b"}')
+_JSON = (b'{"a":1,"b":[1,{"a":"x,y"}],"\\u0061b":"\\ud83d\\ude00"}', b'{"a":{"b":1,"c":[]},"d":-1.5e3}', *_TWICE)
+
+
+def json_like(good: Sequence[bytes] = _JSON) -> st.SearchStrategy[bytes]:
     """JSON, nearly JSON, and pieces of it."""
     pieces = [
         b"{", b"}", b"[", b"]", b":", b",", b'"a"', b'"a"', b'"\\u0061"', b'"', b"1", b"-0", b"1e999", b"NaN", b"true",

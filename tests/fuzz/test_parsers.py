@@ -45,7 +45,8 @@ _TOKEN = p.signer().write(p.RefreshToken.of(b"h" * 32, 5)).encode()
 
 @QUICK
 @given(
-    glued([_NAME, b"refresh_token", b"=", b"=", b";", b"; ", b" ", b"\t", b'"', b",", _TOKEN, b"x", b"\\075", b"\0"])
+    glued([_NAME + b"=x", _NAME + b"=" + _TOKEN, b"a=b", b";", b"; ", b";\t", b" "], 5)
+    | glued([_NAME, b"refresh_token", b"=", b"=", b";", b"; ", b" ", b"\t", b'"', b",", _TOKEN, b"x", b"\\075", b"\0"])
     | mutated([_NAME + b"=" + _TOKEN, b"a=b; " + _NAME + b"=" + _TOKEN + b"; c"])
 )
 def test_the_cookie_header(header: bytes) -> None:
@@ -78,7 +79,12 @@ _PATHS = glued(
 
 
 @QUICK
-@given(_PATHS | st.text(max_size=12).map("/{}".format), st.sampled_from(["", "", "/api", "/a", "/é", "/"]))
+@given(
+    st.builds("{}{}".format, st.sampled_from(["/static/", "/a/b/", "/docs"]), _PATHS)
+    | _PATHS
+    | st.text(max_size=12).map("/{}".format),
+    st.sampled_from(["", "", "/api", "/a", "/é", "/"]),
+)
 @example("/docs", "")
 @example("/api/docs", "/api")
 @example("/static/api/x", "/api")
@@ -86,20 +92,19 @@ def test_public_paths(path: str, root_path: str) -> None:
     p.check_path(path, root_path)
 
 
-_ADDRESSES = st.sampled_from(
-    [
-        "10.0.0.1", "10.255.0.9", "192.0.2.1", "198.51.100.7", "2001:db8::1", "2001:DB8::1", "[2001:db8::2]", "::1",
-        "[::1]:80", "::ffff:10.0.0.3", "198.51.100.7:443", "10.0.0.1:", "fe80::1%eth0", "unknown", "_hidden", "",
-        "1.2.3", "010.0.0.1", "[10.0.0.1]", "10.0.0.1\n", "[::1", "::1]:2", "10.0.0.1:123456", "10.0.0.1%x",
-    ]
-)  # fmt: skip
+ADDRESSES = [
+    "10.0.0.1", "10.255.0.9", "192.0.2.1", "198.51.100.7", "2001:db8::1", "2001:DB8::1", "[2001:db8::2]", "::1",
+    "[::1]:80", "::ffff:10.0.0.3", "198.51.100.7:443", "10.0.0.1:", "fe80::1%eth0", "unknown", "_hidden", "",
+    "1.2.3", "010.0.0.1", "[10.0.0.1]", "10.0.0.1\n", "[::1", "::1]:2", "10.0.0.1:123456", "10.0.0.1%x",
+]  # fmt: skip
+_ADDRESSES = st.sampled_from(ADDRESSES)
 _HOPS = st.lists(_ADDRESSES | st.text(max_size=8), max_size=5).map(
     lambda hops: ", ".join(hops).encode("utf-8", "replace")
 )
 
 
 @QUICK
-@given(st.none() | _ADDRESSES, st.lists(_HOPS | LATIN, max_size=3))
+@given(st.sampled_from(["10.0.0.1", "192.0.2.1"]) | st.none() | _ADDRESSES, st.lists(_HOPS | LATIN, max_size=3))
 def test_addresses_of_clients(peer: str | None, forwarded: list[bytes]) -> None:
     p.check_address(peer, forwarded)
 
@@ -153,3 +158,16 @@ def test_subprotocols(offered: list[str]) -> None:
 def test_messages_of_a_socket(raw: bytes) -> None:
     p.check_message(raw.decode("latin-1"))
     p.check_message(raw.decode("utf-8", "surrogateescape"))
+
+
+def test_every_character_in_a_public_path() -> None:
+    for character in [*map(chr, range(0x250)), "\u2028", "\u202e", "\ufeff", "\ufffd", "\U0001f600"]:
+        for path in (f"/static/a{character}b", f"/static/{character}", f"/docs{character}", f"{character}/docs"):
+            p.check_path(path, "")
+
+
+def test_every_spelling_of_an_address_behind_a_proxy() -> None:
+    for hop in ADDRESSES:
+        p.check_address("10.0.0.1", [f"198.51.100.9, {hop}".encode()])
+        p.check_address("10.0.0.1", [f"{hop},10.0.0.2".encode()])
+        p.check_address(hop, [b"198.51.100.9"])

@@ -18,7 +18,7 @@ from tests.rotation.support import QUICK
 from . import properties as p
 from . import refresh_differential as refresh
 from .forging import compact, draft, keys
-from .mutations import SIGNED, UNSIGNED, mutant
+from .mutations import ALGORITHMS, ODD, SIGNED, TYPES, UNSIGNED, mutant
 from .strategies import LATIN, SEEDS, VALUES, json_like, mutated
 
 KEY = keys()["secret-1"]
@@ -86,6 +86,18 @@ _CLAIMS = (
 def test_claims_of_any_type(changed: dict[str, Any], missing: set[str]) -> None:
     claims = {name: value for name, value in (GOOD.claims | changed).items() if name not in missing}
     p.check_signed(HEADER, json.dumps(claims).encode())
+
+
+@pytest.mark.parametrize("name", ["iss", "aud", "sub", "exp", "iat", "nbf", "jti", "sid", "gen", "auth_time", "scope"])
+def test_a_claim_of_every_type(name: str) -> None:
+    for value in (*ODD, NOW, NOW + 1, NOW - 0.5, [p.AUDIENCE, 1], p.ISSUER):
+        p.check_signed(HEADER, compact(GOOD.claims | {name: value}))
+
+
+@pytest.mark.parametrize("name", ["alg", "typ", "kid"])
+def test_a_header_of_every_type(name: str) -> None:
+    for value in (*ODD, *TYPES, *ALGORITHMS, *keys()):
+        p.check_signed(compact(GOOD.header | {name: value}), PAYLOAD)
 
 
 _HEADER_NAMES = st.sampled_from(
