@@ -10,7 +10,7 @@ from jwt_refresh_middleware.client import _tokens
 from jwt_refresh_middleware.keyring import KeyRing
 from jwt_refresh_middleware.web import handlers, step_up, tokens, transport
 
-from .known import Known
+from .known import WINDOW, Known
 
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})  # RFC 7518, 6
 _PROOFS = ("password", "code", "otp", "pin", "secret", "proof")
@@ -109,7 +109,8 @@ def _keys(known: Known) -> None:
 def _credentials(known: Known) -> None:
     def came(fields: Mapping[str, Any], *_: Any) -> None:
         for name, value in fields.items():
-            if isinstance(value, str) and any(word in name.lower() for word in _PROOFS):
+            # A short one may be a guess that is a word like any other, and stands in a page of ours.
+            if isinstance(value, str) and len(value) >= WINDOW and any(word in name.lower() for word in _PROOFS):
                 known.add(value, "a password or another proof of who somebody is")
 
     inner = transport.read_fields
