@@ -163,3 +163,9 @@ def test_what_an_issuer_answers(members: list[dict[str, Any]], seed: int, damage
         assert found
         assert not any(key.is_private for key in found)
         assert len({key.kid for key in found}) == len(found)
+
+
+def test_the_public_half_of_another_key_is_refused() -> None:
+    ours, others = (KeyRing.from_pem(_pem(key)).keys[0] for key in PAIRS if "Ed25519" in key.names)
+    assert p.check_jwks(ours.private_jwk()) == 1
+    assert p.check_jwks({**ours.private_jwk(), "x": (others.public_jwk() or {})["x"]}) == 0
