@@ -15,9 +15,17 @@ import pytest
 from .catalogue.standards import DUTIES
 
 _IN_A_NAME = re.compile(r"(?<![A-Za-z0-9])([A-Ja-j](?:0[1-9]|1[0-9]|2[0-5]))(?![0-9A-Za-z])")
-_SERVERS = ("uvicorn-h11", "uvicorn-httptools", "hypercorn", "granian")
-_ALGORITHMS = ("EdDSA", "ES256", "RS256")
+_SERVERS = {
+    "uvicorn-h11": "uvicorn-h11",
+    "uvicorn-httptools": "uvicorn-httptools",
+    "uvicorn-websockets": "uvicorn-httptools",  # tests of sockets, where httptools reads the handshake
+    "uvicorn-wsproto": "uvicorn-httptools",
+    "hypercorn": "hypercorn",
+    "granian": "granian",
+}
+_UNDER = re.compile(r"_under_(EdDSA|ES256|RS256)")
 _CASES = "catalogue_cases"
+_ALGORITHM = "catalogue_algorithm"
 _OF_STANDARDS = {one for duty in DUTIES for one in duty.held_by if "::" in one}
 
 
@@ -30,6 +38,14 @@ def cases_of(item: pytest.Item) -> list[str]:
     return sorted(marked)
 
 
+def algorithm_of(item: pytest.Item) -> str:
+    """What tokens are signed with in a test: the end of its name says so, or its parameter ``algorithm``."""
+    if found := _UNDER.search(item.name):
+        return found[1]
+    given = getattr(getattr(item, "callspec", None), "params", {}).get("algorithm")
+    return given if isinstance(given, str) else "HS256"
+
+
 class Recorder:
     """Notes how each test ended; with several processes, the one that distributes the tests does."""
 
@@ -38,15 +54,16 @@ class Recorder:
         self._tests: dict[str, dict[str, Any]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        known = self._tests.setdefault(report.nodeid, {"outcome": "passed", "cases": []})
-        known["cases"] = dict(report.user_properties).get(_CASES, known["cases"])
+        known = self._tests.setdefault(report.nodeid, {"outcome": "passed", "cases": [], "algorithm": "HS256"})
+        said = dict(report.user_properties)
+        known["cases"] = said.get(_CASES, known["cases"])
+        known["algorithm"] = said.get(_ALGORITHM, known["algorithm"])
         if report.outcome != "passed" and known["outcome"] != "failed":
             known["outcome"] = report.outcome
 
     def pytest_sessionfinish(self) -> None:
         for nodeid, known in self._tests.items():
-            known["server"] = next((one for one in _SERVERS if one in nodeid), None)
-            known["algorithm"] = next((one for one in _ALGORITHMS if one in nodeid), "HS256")
+            known["server"] = next((server for text, server in _SERVERS.items() if text in nodeid), None)
         self._path.write_text(json.dumps(self._tests, indent=0))
 
 
@@ -67,5 +84,5 @@ def mark(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.standard)
         cases = cases_of(item)
         if cases:
-            item.user_properties.append((_CASES, cases))
+            item.user_properties += [(_CASES, cases), (_ALGORITHM, algorithm_of(item))]
             item.add_marker(pytest.mark.case(*cases))

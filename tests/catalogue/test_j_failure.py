@@ -1,6 +1,6 @@
 """Group J: what leaks, and what happens when something fails.
 
-Left out: J02 (timing), J05 (memory over a million requests), metrics and generated documentation of J01.
+Elsewhere: J02 (timing) and J05 (memory over many requests) in ``tests/pressure``, most of J01 in ``tests/leaks.py``.
 """
 
 import traceback
