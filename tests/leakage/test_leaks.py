@@ -149,7 +149,11 @@ def test_any_sixteen_characters_in_a_row_are_found(secret: str, at: int, before:
     assert [*known(secret).leaks(before + part + after)][:1] == ["it"]
 
 
-@pytest.mark.parametrize("secret", [secrets.token_urlsafe(32), secrets.token_hex(32), "words with blanks, quite many"])
+@pytest.mark.parametrize(
+    "secret",
+    [secrets.token_urlsafe(32), secrets.token_hex(32), "words with blanks, quite many"],
+    ids=["base64url", "hex", "words"],
+)
 def test_fifteen_are_not(secret: str) -> None:
     looked = known(secret)
     for at in range(len(secret) - WINDOW + 1):
