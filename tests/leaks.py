@@ -8,6 +8,7 @@ kind of secret, never which. ``-p no:leaks`` runs without it. Case J01.
 
 from collections import Counter
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,14 +39,18 @@ class Leaks:
         self._late = places.Late(self.watch)
         self._processes = Processes(self.watch)
         self._others: Counter[str] = Counter()
+        self._file: Path | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self) -> None:
         places.watch_hooks(self.watch)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self) -> None:
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
         self._late.look()
+        if item.path != self._file:
+            self._file = item.path
+            self.watch.known.begin_file()
         self._shown.begin()
 
     @pytest.hookimpl(wrapper=True)

@@ -17,6 +17,8 @@ PLACES: Mapping[str | None, str] = {
 }
 """The columns of the table: the server that a test ran on, and how the column is called."""
 
+_IDS = {case.id for case in CASES}
+
 Run = Mapping[str, Mapping[str, Any]]
 """What ``--run-record`` wrote: for each node id its outcome, cases, server and algorithm."""
 
@@ -31,7 +33,7 @@ class Tally:
     def __str__(self) -> str:
         if self.failed:
             return f"**{self.failed} of {self.passed + self.failed} failed**"
-        return f"{self.passed}" if self.passed else "–"
+        return f"{self.passed}" if self.passed else "-"
 
 
 def tally(run: Run, case: str) -> dict[str | None, Tally]:
@@ -50,8 +52,10 @@ def faults(run: Run) -> list[str]:
     found = [f"{nodeid}: {test['outcome']}" for nodeid, test in run.items() if test["outcome"] != "passed"]
     for case in CASES:
         tried = any(count.passed for count in tally(run, case.id).values())
-        if not tried and not case.missing:
-            found.append(f"{case.id} {case.title}: no test of it ran")
+        if tried == bool(case.missing):
+            found.append(f"{case.id} {case.title}: {'is said to be missing, and a' if tried else 'no'} test of it ran")
+    named = {(nodeid, one) for nodeid, test in run.items() for one in test["cases"]}
+    found += sorted(f"{nodeid}: there is no case {one}" for nodeid, one in named if one not in _IDS)
     functions = {nodeid.partition("[")[0] for nodeid in run}
     for duty in DUTIES:
         held = [one for one in duty.held_by if "::" in one]
@@ -67,14 +71,16 @@ def summary(run: Run) -> str:
     otherwise = [case for case in CASES if case.deviation and not case.missing]
     held = len(CASES) - len(missing)
     parts = [
-        f"{len(CASES)} cases: {held} hold, shown by {tests} tests, and {len(missing)} belong to parts that do not exist "
-        f"yet ({', '.join(case.id for case in missing)}).",
-        f"In {len(otherwise)} of those that hold the answer is another than the catalogue asked for at first; the reason "
-        f"stands in the table ({', '.join(case.id for case in otherwise)})."
-        if otherwise
-        else "",
+        f"{len(CASES)} cases: {held} hold, shown by {tests} tests, and {len(missing)} belong to parts that are not "
+        f"built yet ({_list(missing)}).",
+        f"In {len(otherwise)} of those that hold we answer otherwise than the catalogue asked for at first; the table "
+        f"says why ({_list(otherwise)}).",
     ]
-    return " ".join(part for part in parts if part)
+    return " ".join(parts)
+
+
+def _list(cases: Iterable[Case]) -> str:
+    return ", ".join(case.id for case in cases)
 
 
 def cases_table(run: Run) -> list[str]:
@@ -91,7 +97,7 @@ def cases_table(run: Run) -> list[str]:
 def _case(run: Run, case: Case) -> str:
     sent = f"**{case.title}**: {case.sent}"
     if case.missing:
-        return _row([case.id, sent, f"*not built: {case.missing}*", *("–" for _ in PLACES), "–"])
+        return _row([case.id, sent, f"*not built: {case.missing}*", *("-" for _ in PLACES), "-"])
     expected = f"{case.expected} *Otherwise than asked: {case.deviation}*" if case.deviation else case.expected
     counts = tally(run, case.id)
     used = {test["algorithm"] for test in run.values() if case.id in test["cases"]}
@@ -105,7 +111,7 @@ def advisories_table(run: Run) -> list[str]:
     lines = [_row(columns), _row("---" for _ in columns)]
     for one in ADVISORIES:
         tests = f"{len(_tests_of(run, one))}" if not one.note else f"*{one.note}*"
-        lines.append(_row([_names(one), one.product, one.lesson, " ".join(one.cases) or "–", tests]))
+        lines.append(_row([_names(one), one.product, one.lesson, " ".join(one.cases) or "-", tests]))
     return lines
 
 
@@ -125,7 +131,7 @@ def _tests_of(run: Run, advisory: Advisory) -> list[str]:
 
 
 def _names(advisory: Advisory) -> str:
-    return ", ".join(advisory.ids) or "–"
+    return ", ".join(advisory.ids) or "-"
 
 
 def _row(cells: Iterable[str]) -> str:

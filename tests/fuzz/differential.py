@@ -76,7 +76,7 @@ def _wrong(us: Verdict, others: dict[str, Verdict], counts: Counts) -> list[str]
     said = us.claims
     if (us.token.subject, us.token.token_id, us.token.issued_at, us.token.expires_at) != tuple(
         said[name] for name in ("sub", "jti", "iat", "exp")
-    ) or us.token.scopes != tuple(said.get("scope", "").split()):
+    ) or us.token.scopes != tuple(filter(None, said.get("scope", "").split(" "))):
         found.append("the token is not what its claims say")
     return found
 
