@@ -127,7 +127,8 @@ def standards_table() -> list[str]:
 
 
 def _tests_of(run: Run, advisory: Advisory) -> list[str]:
-    return [nodeid for nodeid in run if nodeid.partition("[")[0] in advisory.tests]
+    functions = set(advisory.tests)
+    return [nodeid for nodeid in run if nodeid.partition("[")[0] in functions]
 
 
 def _names(advisory: Advisory) -> str:
