@@ -242,14 +242,18 @@ def _built(make: Callable[[], T]) -> T:
 async def within(place: Place, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """What the coroutine function ``work`` returns. Raises Failed if the store fails or takes too long.
 
-    What is late is cancelled, and has a moment to let go of its connections; the end of the event loop does not wait
-    for more of it either.
+    What is late, or interrupted, is cancelled, and has a moment to let go of its connections. The end of the event loop
+    cancels it once more: a driver may have taken the first time for an error of its connection.
     """
     task = asyncio.create_task(work())
-    await asyncio.wait([task], timeout=place.timeout)
-    if not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=_LAST_WORDS)
+    try:
+        await asyncio.wait([task], timeout=place.timeout)
+        late = not task.done()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=_LAST_WORDS)
+    if late:
         raise Failed(_late(place))
     try:
         return task.result()

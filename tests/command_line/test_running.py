@@ -138,15 +138,15 @@ def test_ctrl_c_ends_a_wait_for_a_store() -> None:
         silent.settimeout(60)
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         command = ["-m", "jwt_refresh_middleware", "sessions", "list", "ann", "--timeout", "60", "--store", url]
-        process = subprocess.Popen([sys.executable, *command], env=environment(), stderr=subprocess.PIPE, text=True)
-        try:
-            called, _ = silent.accept()
-            with called:
-                process.send_signal(signal.SIGINT)
-                _, said = process.communicate(timeout=30)
-        finally:
-            process.kill()
-            process.wait()
+        called_by = subprocess.Popen([sys.executable, *command], env=environment(), stderr=subprocess.PIPE, text=True)
+        with called_by as process:
+            try:
+                called, _ = silent.accept()
+                with called:
+                    process.send_signal(signal.SIGINT)
+                    _, said = process.communicate(timeout=30)
+            finally:
+                process.kill()
     assert process.returncode == exit_codes.INTERRUPTED
     assert "Traceback" not in said
 
