@@ -54,10 +54,13 @@ class Recorder:
         self._tests: dict[str, dict[str, Any]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        known = self._tests.setdefault(report.nodeid, {"outcome": "passed", "cases": [], "algorithm": "HS256"})
+        known = self._tests.setdefault(
+            report.nodeid, {"outcome": "passed", "cases": [], "algorithm": "HS256", "seconds": 0}
+        )
         said = dict(report.user_properties)
         known["cases"] = said.get(_CASES, known["cases"])
         known["algorithm"] = said.get(_ALGORITHM, known["algorithm"])
+        known["seconds"] = round(known["seconds"] + report.duration, 3)
         if report.outcome != "passed" and known["outcome"] != "failed":
             known["outcome"] = report.outcome
 
