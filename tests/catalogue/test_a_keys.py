@@ -146,6 +146,7 @@ ODD: dict[str, Mapping[str, Any]] = {
     "A07-rsa-e-missing": _public("RS256", e=None),
     "A07-kty-missing": {"k": OCT["k"], "keys": None},
     "A07-kty-list": OCT | {"kty": ["oct"]},
+    "A07-kty-list-of-a-public-key": _public("EdDSA") | {"kty": ["OKP"]},
     "A07-kty-object": OCT | {"kty": {"oct": 1}},
     "A07-kty-rsa-of-oct": OCT | {"kty": "RSA"},
     "A07-kty-case": OCT | {"kty": "OCT"},

@@ -130,6 +130,12 @@ async def test_two_hundred_at_once(window: Window) -> None:
     assert sum(await asyncio.gather(*(window.take(KEY) for _ in range(200)))) == 3
 
 
+async def test_they_say_whether_they_are_shared_and_look_at_addresses(redis_url: str) -> None:
+    alone, shared = LoginLimits(per_address=None), LoginLimits(storage=redis_url)
+    assert [(one.is_shared, one.limits_addresses) for one in (alone, shared)] == [(False, False), (True, True)]
+    await shared.aclose()
+
+
 async def test_two_processes_share_one_in_redis(redis_url: str) -> None:
     storages = [SharedStorage(redis_url, 5.0) for _ in range(2)]
     windows = [SharedWindow("account", 3, 10, storage) for storage in storages]
