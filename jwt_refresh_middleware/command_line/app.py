@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import doctor, explain, keys, sessions
+from . import doctor, explain, keys, purging, sessions
 from .exit_codes import IN_WORDS
 from .output import say
 
@@ -53,6 +53,6 @@ def _settings(
 
 app.add_typer(keys.app, name="keys")
 app.add_typer(sessions.app, name="sessions")
-app.command()(sessions.purge)
+app.command()(purging.purge)
 app.command()(explain.explain)
 app.command()(doctor.doctor)

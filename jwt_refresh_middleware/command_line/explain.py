@@ -17,10 +17,13 @@ from .exit_codes import FOUND
 from .explaining import Explanation, explained
 from .explaining_refresh import RefreshExplanation, explained_refresh, refresh_token_in
 from .key_options import keys_of
-from .options import DEFAULT_PREFIX, DEFAULT_TIMEOUT, Json, Prefix, StoreUrl, TableName, Timeout, seconds
+from .options import DEFAULT_TIMEOUT, Json, Timeout, seconds
 from .output import say, say_fields, say_json, say_table
 from .refused import Refused
-from .sessions import place_of, row, with_store
+from .session_rows import row
+from .store_options import at_store
+from .store_urls import Place
+from .store_work import with_store
 from .words import from_now, iso
 
 _MOST_READ = 1024 * 1024
@@ -34,6 +37,7 @@ _VERDICTS = {
 
 
 # Longer than 40 lines: every option is written once, with its default and what it means.
+@at_store(required=False)
 def explain(
     token: Annotated[
         str,
@@ -66,10 +70,9 @@ def explain(
             help="Keys: an environment variable with the secret, PEM or JSON; several, newest first.",
         ),
     ] = None,
-    store: StoreUrl = None,
-    prefix: Prefix = DEFAULT_PREFIX,
-    table: TableName = None,
     timeout: Timeout = DEFAULT_TIMEOUT,
+    *,
+    place: Place | None,
     as_json: Json = False,
 ) -> None:
     """Say what a token holds and what a service would refuse about it. No secret is needed, and nothing is sent.
@@ -83,7 +86,6 @@ def explain(
         raise Refused(f"a leeway is at most {MAX_LEEWAY:g} s")
     raw, now = _given(token), time.time()
     ring = keys_of(keys, jwks_url, secret_from_env, timeout)
-    place = None if store is None else place_of(store, prefix, table, timeout)
 
     def look(session_id: object) -> Session | None:
         if place is None or not isinstance(session_id, str):

@@ -5,18 +5,15 @@ No part of a URL is ever in an error, since it may hold a password: not in ours,
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from ..errors import StoreUnavailable
 from ..stores.base import SessionStore
 from ..stores.sqlite import SCHEMA_VERSION, SQLiteStore
 from .options import DEFAULT_PREFIX, DEFAULT_TIMEOUT
@@ -44,10 +41,8 @@ _SQL = {
 }
 """What may stand before ``://``, and what SQLAlchemy is given for it."""
 _SESSIONS, _AUDIT = "jwt_refresh_sessions", "jwt_refresh_audit"
-_LAST_WORDS = 1.0
 _PATIENCE = 0.8
 """How much of the time a driver has: what it says of its failure is worth more than that time is over."""
-_SECRET_NAMES = ("pass", "pwd", "secret", "key", "token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,62 +232,3 @@ def _built(make: Callable[[], T]) -> T:
         return make()
     except Exception as error:  # noqa: BLE001  each of these libraries has its own
         raise Failed(f"the URL of the store cannot be used: {type(error).__name__}") from None
-
-
-async def within(place: Place, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What the coroutine function ``work`` returns. Raises Failed if the store fails or takes too long.
-
-    What is late, or interrupted, is cancelled, and has a moment to let go of its connections. The end of the event loop
-    cancels it once more: a driver may have taken the first time for an error of its connection.
-    """
-    task = asyncio.create_task(work())
-    try:
-        await asyncio.wait([task], timeout=place.timeout)
-        late = not task.done()
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=_LAST_WORDS)
-    if late:
-        raise Failed(_late(place))
-    try:
-        return task.result()
-    except (Failed, Refused):
-        raise
-    except Exception as error:  # noqa: BLE001  a driver raises what it likes
-        whole = "".join(traceback.format_exception(error))
-        raise Failed(_told(error, place)) from None if _has_secret(whole, place) else error
-
-
-def _late(place: Place) -> str:
-    return f"the store did not answer within {place.timeout:g} s"
-
-
-def _told(error: BaseException, place: Place) -> str:
-    """What went wrong, for people, without anything secret of the URL."""
-    while isinstance(error, StoreUnavailable) and error.__cause__ is not None:
-        error = error.__cause__
-    original: BaseException = getattr(error, "orig", None) or error
-    if isinstance(original, TimeoutError):
-        return _late(place)
-    text = (str(original).strip().splitlines() or [""])[0]
-    if not text or _has_secret(text, place):
-        return f"the store failed: {type(original).__name__}"
-    return f"the store failed: {type(original).__name__}: {text}"
-
-
-def _has_secret(text: str, place: Place) -> bool:
-    return any(secret in text for secret in _secrets(place.url))
-
-
-def _secrets(url: str) -> set[str]:
-    """Whatever in a URL may be a password, as it is written and as it is meant."""
-    rest = url.partition("://")[2]
-    found = {rest.rpartition("@")[0].partition(":")[2]}
-    with suppress(ValueError):  # if it is no URL, strictly, what stands before the last @ has to do
-        found.add(urlsplit(url).password or "")
-    for pair in rest.partition("?")[2].split("&"):
-        name, _, value = pair.partition("=")
-        if any(word in name.lower() for word in _SECRET_NAMES):
-            found.add(value)
-    return {text for one in found for text in (one, unquote(one)) if text}

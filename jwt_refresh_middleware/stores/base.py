@@ -54,6 +54,16 @@ class RevocationSource(Protocol):
 
 
 @runtime_checkable
+class PiecewisePurge(Protocol):
+    """What a store may have beside its contract: it says whether it is through."""
+
+    @property
+    def is_purging(self) -> bool:
+        """Whether the last :meth:`SessionStore.purge` stopped before the end: the next one goes on from there."""
+        ...
+
+
+@runtime_checkable
 class PushedRevocations(Protocol):
     """What a store may have beside its contract: it tells of the end of a session at once."""
 

@@ -259,6 +259,11 @@ class RedisStore:
         await self.open()
         return await self._cleaning.clean(self.client, before)
 
+    @property
+    def is_purging(self) -> bool:
+        """See :class:`PiecewisePurge`."""
+        return self._cleaning.is_under_way
+
 
 def _milliseconds(seconds: float) -> int:
     return max(1, int(seconds * 1000))

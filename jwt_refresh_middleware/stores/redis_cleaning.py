@@ -23,6 +23,11 @@ class Cleaning:
         self._scanned: dict[str, int] = {}
         self._trimmed = 0
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there are keys or feeds that it has not come to since it last began."""
+        return any(self._scanned.values()) or self._trimmed > 0
+
     async def clean(self, client: Redis | RedisCluster, before: float) -> int:
         """Delete what has expired by ``before`` among the next piece of all keys; returns how many sessions it was."""
         found = [key.decode() if isinstance(key, bytes) else key for key in await self._some_keys(client)]

@@ -155,3 +155,8 @@ class SQLAlchemyStore:
         after = self._purged_upto
         deleted, self._purged_upto = await self._connections.run(lambda db, _: self._do.purge(db, before, after))
         return deleted
+
+    @property
+    def is_purging(self) -> bool:
+        """See :class:`PiecewisePurge`."""
+        return self._purged_upto != ""

@@ -212,6 +212,11 @@ class SQLiteStore:
         deleted, self._purged_upto = await self._run(work, Kind.WRITES)
         return deleted
 
+    @property
+    def is_purging(self) -> bool:
+        """See :class:`PiecewisePurge`."""
+        return self._purged_upto > 0
+
 
 def _migrate(database: sqlite3.Connection) -> None:
     database.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE}_schema (version INTEGER NOT NULL)")
