@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from ..stores.base import SessionStore
@@ -78,6 +78,22 @@ class Place:
         return f"Place({self.scheme or 'a path'})"
 
 
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+C = TypeVar("C", bound=_Closable)
+
+
+@asynccontextmanager
+async def _closing(made: C) -> AsyncIterator[C]:
+    """As :func:`contextlib.aclosing`, whose objects have an ``aclose``."""
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
 @asynccontextmanager
 async def opened_store(place: Place) -> AsyncIterator[SessionStore]:
     """The store at ``place``, not opened yet, and closed afterwards with whatever it needed.
@@ -89,65 +105,48 @@ async def opened_store(place: Place) -> AsyncIterator[SessionStore]:
     if place.scheme in ("", "sqlite"):
         assert place.path is not None
         _look_at_file(place.path, f"{_SESSIONS}_schema", version=True)
-        store: SessionStore = SQLiteStore(place.path, busy_timeout=place.timeout * _PATIENCE)
-        try:
-            yield store
-        finally:
-            await store.close()
+        async with _closing(SQLiteStore(place.path, busy_timeout=place.timeout * _PATIENCE)) as in_file:
+            yield in_file
     elif place.scheme in _REDIS:
         async with _redis_client(place) as client:
             from ..stores.redis import RedisStore
 
-            store = _built(lambda: RedisStore(client, prefix=place.prefix, timeout=place.timeout))
-            try:
-                yield store
-            finally:
-                await store.close()
+            made = _built(lambda: RedisStore(client, prefix=place.prefix, timeout=place.timeout))
+            async with _closing(made) as in_redis:
+                yield in_redis
     else:
         async with _engine(place) as engine:
             from ..stores.sqlalchemy import SQLAlchemyStore
 
             schema, name = _table(place)
-            store = SQLAlchemyStore(engine, table_name=name or _SESSIONS, schema=schema)
-            try:
-                yield store
-            finally:
-                await store.close()
+            async with _closing(SQLAlchemyStore(engine, table_name=name or _SESSIONS, schema=schema)) as in_table:
+                yield in_table
 
 
 @asynccontextmanager
 async def opened_audit(place: Place) -> AsyncIterator[AuditLog]:
     """The audit log at ``place``, closed afterwards. Errors as in :func:`opened_store`. It drops no entry of others."""
-    log: AuditLog
     if place.scheme in ("", "sqlite"):
         assert place.path is not None
         _look_at_file(place.path, _AUDIT)
         from ..audit.sqlite import SQLiteAudit
 
-        log = SQLiteAudit(place.path, keep=None, busy_timeout=place.timeout * _PATIENCE)
-        try:
-            yield log
-        finally:
-            await log.close()
+        async with _closing(SQLiteAudit(place.path, keep=None, busy_timeout=place.timeout * _PATIENCE)) as in_file:
+            yield in_file
     elif place.scheme in _REDIS:
         async with _redis_client(place) as client:
             from ..audit.redis import RedisAudit
 
             most = 1_000_000_000  # how many are kept is up to the service
-            log = _built(lambda: RedisAudit(client, keep=None, most=most, prefix=place.prefix, timeout=place.timeout))
-            try:
-                yield log
-            finally:
-                await log.close()
+            made = _built(lambda: RedisAudit(client, keep=None, most=most, prefix=place.prefix, timeout=place.timeout))
+            async with _closing(made) as in_redis:
+                yield in_redis
     else:
         async with _engine(place, _AUDIT) as engine:
             from ..audit.sqlalchemy import SQLAlchemyAudit
 
-            log = SQLAlchemyAudit(engine, keep=None)
-            try:
-                yield log
-            finally:
-                await log.close()
+            async with _closing(SQLAlchemyAudit(engine, keep=None)) as in_table:
+                yield in_table
 
 
 def _look_at_file(path: Path, table: str, *, version: bool = False) -> None:

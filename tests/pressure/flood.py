@@ -18,7 +18,7 @@ from ..web.asgi import AGENT, http_scope
 from ..web.support import Service, Tokens
 from .census import census, grown
 from .garbage import Garbage, Request, access_request, refresh_request
-from .vitals import later, slope, vitals
+from .vitals import Growth, vitals
 
 Next = Callable[[Garbage], tuple[str, Request]]
 _PLACES: dict[str, tuple[str, str, Next]] = {
@@ -75,7 +75,7 @@ def listening() -> Iterator[_Ears]:
 
 
 @dataclass(slots=True)
-class Flood:
+class Flood(Growth):
     """What a flood has shown.
 
     Attributes:
@@ -116,16 +116,6 @@ class Flood:
     def quantile(self, share: float) -> float:
         """Microseconds."""
         return sorted(self.nanoseconds)[int(len(self.nanoseconds) * share)] / 1000
-
-    @property
-    def rss_slope(self) -> float:
-        """Bytes for each request, after the first quarter."""
-        return slope(later(self.rss))
-
-    @property
-    def rss_growth(self) -> float:
-        """Bytes from the end of the second quarter to the end."""
-        return self.rss[-1][1] - self.rss[len(self.rss) // 2][1]
 
 
 async def flood(kind: str, requests: int, seed: int, *, trace: bool = False) -> Flood:

@@ -9,7 +9,7 @@ from typing import Any
 from ..matrix.wire import Line
 from .garbage import Garbage, Request, access_request, refresh_request
 from .place import Look, Place
-from .vitals import later, slope
+from .vitals import Growth
 
 _LINES = 8
 _AT_ONCE = 16
@@ -19,7 +19,7 @@ ALLOWED = {(401, "token_invalid"), (401, "refresh_invalid"), (400, "invalid_gran
 
 
 @dataclass(slots=True)
-class ServedFlood:
+class ServedFlood(Growth):
     """What a flood over a server has shown; ``rss``: bytes of the server, by the number of requests before."""
 
     server: str
@@ -38,16 +38,6 @@ class ServedFlood:
     def reached(self) -> int:
         """How often the app or the store were asked."""
         return self.after.calls - self.before.calls + sum(self.after.store.values()) - sum(self.before.store.values())
-
-    @property
-    def rss_slope(self) -> float:
-        """Bytes for each request, after the first quarter."""
-        return slope(later(self.rss))
-
-    @property
-    def rss_growth(self) -> float:
-        """Bytes from the middle to the end."""
-        return self.rss[-1][1] - self.rss[len(self.rss) // 2][1]
 
 
 def request_bytes(method: bytes, path: bytes, request: Request) -> bytes:

@@ -44,3 +44,20 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 def later(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
     """The points after the first quarter, in which caches fill and the allocator warms up."""
     return points[len(points) // 4 :]
+
+
+class Growth:
+    """What has a list ``rss``: bytes, by the number of requests before."""
+
+    __slots__ = ()
+    rss: list[tuple[float, float]]
+
+    @property
+    def rss_slope(self) -> float:
+        """Bytes for each request, after the first quarter."""
+        return slope(later(self.rss))
+
+    @property
+    def rss_growth(self) -> float:
+        """Bytes from the middle to the end."""
+        return self.rss[-1][1] - self.rss[len(self.rss) // 2][1]
