@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from jwt_refresh_middleware import Issuer, KeyRing, MemoryStore, TokenPair
-from jwt_refresh_middleware.command_line.explaining_refresh import explained_refresh, refresh_token_in
+from jwt_refresh_middleware.command_line.explain.refresh_tokens import explained_refresh, refresh_token_in
 from jwt_refresh_middleware.errors import AuthError
 from jwt_refresh_middleware.refresh import RefreshToken
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore

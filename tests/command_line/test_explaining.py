@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwt_refresh_middleware import KeyRing, Verifier
-from jwt_refresh_middleware.command_line.checks import Expectations
-from jwt_refresh_middleware.command_line.explaining import Explanation, code_of, explained
+from jwt_refresh_middleware.command_line.explain.access_tokens import Explanation, code_of, explained
+from jwt_refresh_middleware.command_line.explain.checks import Expectations
 from jwt_refresh_middleware.errors import AuthError
 from jwt_refresh_middleware.key_states import Held
 

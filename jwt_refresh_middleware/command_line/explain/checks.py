@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..key_states import Held
-from ..keyring import KeyRing
+from ...key_states import Held
+from ...keyring import KeyRing
 
 Result = Literal["passed", "refused", "not checked"]
 

@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..encoding import b64url_encode
-from ..errors import AuthError
-from ..key_texts import ALGORITHMS
-from ..keyring import KeyRing
-from ..keys import HmacKey
-from ..verifier import Verifier
+from ...encoding import b64url_encode
+from ...errors import AuthError
+from ...key_texts import ALGORITHMS
+from ...keyring import KeyRing
+from ...keys import HmacKey
+from ...verifier import Verifier
 from .checks import Check, Expectations, check, named, short
 
 _KEY = HmacKey(b"the key of tokens that nobody has".ljust(32, b"."))

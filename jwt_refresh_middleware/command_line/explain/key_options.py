@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from ..encoding import json_object
-from ..key_file import MAX_BYTES, read_key_file
-from ..keyring import KeyRing
-from ..verifier import Verifier
-from .refused import Failed, Refused
+from ...encoding import json_object
+from ...key_file import MAX_BYTES, read_key_file
+from ...keyring import KeyRing
+from ...verifier import Verifier
+from ..refused import Failed, Refused
 
 
 def keys_of(file: Path | None, jwks_url: str | None, names: list[str] | None, timeout: float) -> KeyRing | None:

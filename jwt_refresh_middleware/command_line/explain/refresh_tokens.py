@@ -6,13 +6,13 @@ handle in it is a secret, and is never shown.
 
 from dataclasses import dataclass
 
-from ..encoding import b64url_decode
-from ..errors import RefreshExpired, RefreshInvalid, StepUpRequired
-from ..keyring import KeyRing
-from ..refresh import HANDLE_BYTES, RefreshSigner, RefreshToken
-from ..sessions import Change, Session, Verdict, judge
+from ...encoding import b64url_decode
+from ...errors import RefreshExpired, RefreshInvalid, StepUpRequired
+from ...keyring import KeyRing
+from ...refresh import HANDLE_BYTES, RefreshSigner, RefreshToken
+from ...sessions import Change, Session, Verdict, judge
+from ..words import from_now, iso
 from .checks import Check, check
-from .words import from_now, iso
 
 _VERSION = 1
 _NUMBER = 6

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..access import Rules
-from ..sessions import is_clean
+from ...access import Rules
+from ...sessions import is_clean
+from ..words import from_now, iso
 from .checks import Check, Expectations, check, short
-from .words import from_now, iso
 
 SOMEBODY = "somebody"
 """For whom a token is whose claims do not say it, and nobody has said who it has to be."""

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from ..access import MAX_TOKEN_BYTES
-from ..encoding import b64url_decode, json_object
-from ..errors import AuthError, TokenExpired, TokenInvalid, TokenRevoked
-from ..verifier import Verifier
+from ...access import MAX_TOKEN_BYTES
+from ...encoding import b64url_decode, json_object
+from ...errors import AuthError, TokenExpired, TokenInvalid, TokenRevoked
+from ...verifier import Verifier
 from .checks import Check, Expectations, check, named
-from .claim_checks import SOMEBODY, checks_of_claims, own_audience, own_issuer
-from .header_checks import checks_of_header
+from .claims import SOMEBODY, checks_of_claims, own_audience, own_issuer
+from .header import checks_of_header
 
 Verdict = Literal["accepted", "refused", "undecided"]
 

@@ -9,22 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
-from ..access import MAX_LEEWAY
-from ..sessions import Session, is_clean
+from ...access import MAX_LEEWAY
+from ...sessions import Session, is_clean
+from ..exit_codes import FOUND
+from ..options import DEFAULT_TIMEOUT, Json, Timeout, seconds
+from ..output import say, say_fields, say_json, say_table
+from ..refused import Refused
+from ..session_rows import row
+from ..store_options import at_store
+from ..store_urls import Place
+from ..store_work import with_store
+from ..words import from_now, iso
+from .access_tokens import Explanation, explained
 from .checks import Check, Expectations
-from .claim_checks import DATES
-from .exit_codes import FOUND
-from .explaining import Explanation, explained
-from .explaining_refresh import RefreshExplanation, explained_refresh, refresh_token_in
+from .claims import DATES
 from .key_options import keys_of
-from .options import DEFAULT_TIMEOUT, Json, Timeout, seconds
-from .output import say, say_fields, say_json, say_table
-from .refused import Refused
-from .session_rows import row
-from .store_options import at_store
-from .store_urls import Place
-from .store_work import with_store
-from .words import from_now, iso
+from .refresh_tokens import RefreshExplanation, explained_refresh, refresh_token_in
 
 _MOST_READ = 1024 * 1024
 _DEEPEST = 20
