@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,13 @@ def test_ctrl_c_ends_a_wait_for_a_store() -> None:
         silent.settimeout(60)
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         command = ["-m", "jwt_refresh_middleware", "sessions", "list", "ann", "--timeout", "60", "--store", url]
-        called_by = subprocess.Popen([sys.executable, *command], env=environment(), stderr=subprocess.PIPE, text=True)
+        called_by = subprocess.Popen(
+            [sys.executable, *command],
+            env=environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # it may be ignored where this is run
+        )
         with called_by as process:
             try:
                 called, _ = silent.accept()
