@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -129,6 +128,15 @@ def test_ctrl_c_ends_it(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["keys", "show"]) == exit_codes.INTERRUPTED
 
 
+INTERRUPTED_BY_CTRL_C = """
+import signal, sys
+from jwt_refresh_middleware.__main__ import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where these tests are run, it may be ignored
+sys.exit(main())
+"""
+
+
 def test_ctrl_c_ends_a_wait_for_a_store() -> None:
     """A server that takes the connection and says nothing; the signal comes when it has been called."""
     import socket
@@ -138,14 +146,8 @@ def test_ctrl_c_ends_a_wait_for_a_store() -> None:
         silent.listen(4)
         silent.settimeout(60)
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
-        command = ["-m", "jwt_refresh_middleware", "sessions", "list", "ann", "--timeout", "60", "--store", url]
-        called_by = subprocess.Popen(
-            [sys.executable, *command],
-            env=environment(),
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # it may be ignored where this is run
-        )
+        command = ["-c", INTERRUPTED_BY_CTRL_C, "sessions", "list", "ann", "--timeout", "60", "--store", url]
+        called_by = subprocess.Popen([sys.executable, *command], env=environment(), stderr=subprocess.PIPE, text=True)
         with called_by as process:
             try:
                 called, _ = silent.accept()
