@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import re
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
@@ -62,8 +63,14 @@ def client_files() -> dict[str, ClientFile]:
     for entry in FOLDER.iterdir() if FOLDER.is_dir() else ():
         for suffix, media_type in _MEDIA_TYPES.items():
             if entry.name.endswith(suffix) and entry.is_file():
-                found[entry.name] = ClientFile(entry.read_bytes(), media_type)
+                found[entry.name] = _client_file(entry.read_bytes(), media_type)
     return found
+
+
+@lru_cache(maxsize=32)
+def _client_file(content: bytes, media_type: bytes) -> ClientFile:
+    """The middlewares of one process share it: to compress a file takes longer than all else that makes one."""
+    return ClientFile(content, media_type)
 
 
 def names(if_none_match: bytes, etag: bytes) -> bool:

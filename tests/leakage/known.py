@@ -84,10 +84,8 @@ class Known:
         with self._lock:
             self._learn()
             for run in {*_RUN.findall(text)}:
-                for at in range(len(run) - _PIECE + 1):
-                    secret = self._pieces.get(run[at : at + _PIECE])
-                    if secret is not None and _shared(run, secret.text, at) >= WINDOW:
-                        yield secret.kind
+                if not self._pieces.keys().isdisjoint({run[at : at + _PIECE] for at in range(len(run) - _PIECE + 1)}):
+                    yield from self._leaks_of(run)
             if self._word_pieces:
                 for at in range(0, len(text) - _PIECE + 1, _STEP):
                     secret = self._word_pieces.get(text[at : at + _PIECE])
@@ -96,6 +94,12 @@ class Known:
             for short, kind in self._short.items():
                 if short in text:
                     yield kind
+
+    def _leaks_of(self, run: str) -> Iterator[str]:
+        for at in range(len(run) - _PIECE + 1):
+            secret = self._pieces.get(run[at : at + _PIECE])
+            if secret is not None and _shared(run, secret.text, at) >= WINDOW:
+                yield secret.kind
 
     def _learn(self) -> None:
         while self._new:
