@@ -10,6 +10,6 @@ from tests.client.node.running import NEEDS_MODULES, need_modules, run
 def test_a_fault_is_noticed(fault, tmp_path):
     if fault.file in NEEDS_MODULES:
         need_modules()
-    ran, failed, output = run([fault.file], fault.sow(tmp_path), only=fault.noticed_by, patience=8)
+    ran, failed, output = run([fault.file], fault.sow(tmp_path), only=fault.noticed_by, patience=5)
     assert ran, output
     assert failed, output
