@@ -1,5 +1,6 @@
 """What holds for all tests: in CI none may be skipped, since a skipped test would hide a missing part."""
 
+import gc
 import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +26,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     record.mark(items)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # or the tests that wait to be run, a million objects, are looked through for garbage again and again
 
 
 @pytest.fixture(scope="session")

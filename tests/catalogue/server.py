@@ -6,6 +6,8 @@ from typing import Any
 
 import uvicorn
 
+from tests.servers import listening_socket
+
 from ..web.asgi import Reply
 
 _PATIENCE = 20.0
@@ -15,7 +17,7 @@ class RunningServer:
     """uvicorn in a thread, with the protocol implementation that is asked for."""
 
     def __init__(self, app: Any, http: Any, **options: Any) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listening_socket()
         self.port: int = self._listener.getsockname()[1]
         config = uvicorn.Config(app, http=http, ws="none", lifespan="on", log_config=None, **options)
         self._server = uvicorn.Server(config)

@@ -1,6 +1,5 @@
 """An app behind uvicorn, in a thread of this process."""
 
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +7,13 @@ from typing import Any
 
 import uvicorn
 
+from tests.servers import listening_socket
+
 
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """The address; who connects before the server is up waits for it."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listening_socket() as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

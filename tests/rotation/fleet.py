@@ -4,12 +4,13 @@ import asyncio
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+
+from tests.servers import listening_socket
 
 _SERVER = Path(__file__).with_name("server.py")
 _PATIENCE = 30.0
@@ -27,7 +28,7 @@ class Server:
     """One server process on a port of its own. It listens from the start: who comes early waits."""
 
     def __init__(self, place: "Place", dies_at: str = "") -> None:
-        with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
+        with listening_socket(512) as listening:
             self.port: int = listening.getsockname()[1]
             number = listening.fileno()
             command = [sys.executable, str(_SERVER), str(number), place.kind, place.url, place.namespace, dies_at]

@@ -6,12 +6,13 @@ import os
 import re
 import select
 import signal
-import socket
 import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
+
+from tests.servers import listening_socket
 
 from .nursery import Nursery
 from .server import Setup
@@ -47,7 +48,7 @@ class Server:
     def __init__(self, nursery: Nursery, setup: Setup) -> None:
         self._nursery = nursery
         self._setup = setup
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._listening = listening_socket(512)
         self._port: int = self._listening.getsockname()[1]
         self._idle: list[Connection] = []
         self._handle = -1

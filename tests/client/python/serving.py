@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from jwt_refresh_middleware import DevicePolicy, Issuer, JWTRefreshMiddleware, MemoryStore
+from tests.servers import listening_socket
 
 SECRET = "a secret of the tests, and certainly more than thirty-two bytes"
 PROBLEM = "application/problem+json"
@@ -225,7 +225,7 @@ class Host:
 @contextmanager
 def hosting() -> Iterator[Host]:
     """A host on loopback."""
-    host, listening = Host(), socket.create_server(("127.0.0.1", 0))
+    host, listening = Host(), listening_socket()
     config = uvicorn.Config(host, log_level="critical", ws="none", lifespan="off", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})

@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from socket import create_server
 from typing import Any
 
 import hypercorn.asyncio
@@ -15,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from jwt_refresh_middleware import Issuer, JWTRefreshMiddleware, MemoryStore, TokenPair
 from jwt_refresh_middleware.testing import Clock
+from tests.servers import listening_socket
 
 from ..support import SECRET
 from .talking import PATIENCE
@@ -29,7 +29,7 @@ class Running:
 
     def __init__(self, kind: str, app: Any) -> None:
         self._kind, self._app = kind, app
-        self._listener = create_server(("127.0.0.1", 0))
+        self._listener = listening_socket()
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._begun = threading.Event()
