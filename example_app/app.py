@@ -1,5 +1,6 @@
 """The app, put together: an issuer over the sessions, the middleware around FastAPI, and the routes."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -32,8 +33,12 @@ def _issuer(settings: Settings, people: Accounts, stage: demo.Stage) -> Issuer:
     )
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The whole app. Nothing is opened before it starts; the middleware opens and closes the session store."""
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The whole app. Nothing is opened before it starts; the middleware opens and closes the session store.
+
+    ``settings``: default, those of the process's environment. Raises SettingsError for one that cannot work.
+    """
+    settings = Settings.from_environment(os.environ) if settings is None else settings
     database = Database(settings.database)
     people = Accounts(database, Passwords())
     stage = demo.Stage()
