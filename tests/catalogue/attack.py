@@ -9,17 +9,11 @@ import pytest
 
 from jwt_refresh_middleware.access import DEFAULT_ISSUER
 
+from ..leakage.pieces import STEP, pieces, windows
 from ..web.asgi import HeaderList, Reply
 from ..web.problems import assert_problem
 from ..web.support import COOKIE, Service, Tokens
 from .forge import secret_texts
-
-_WINDOW = 16
-"""So many characters of a token in an answer or a log record are a leak."""
-
-_PIECE = 8
-_STEP = _WINDOW - _PIECE + 1
-"""Whatever window of a text one takes, one of its pieces that begin at every so many characters is within it."""
 
 _SECRET = ("authorization", "cookie")
 
@@ -35,14 +29,6 @@ REFERENCE: dict[str, Any] = {
     "method_not_allowed": {},
 }
 """The plainest request for each code: whatever else leads to the code is answered with the same body."""
-
-
-def windows(text: str) -> set[str]:
-    return {text[at : at + _WINDOW] for at in range(len(text) - _WINDOW + 1)}
-
-
-def _pieces(text: str, step: int) -> set[str]:
-    return {text[at : at + _PIECE] for at in range(0, len(text) - _PIECE + 1, step)}
 
 
 class Target:
@@ -103,9 +89,9 @@ class Target:
         said = reply.body.decode() + "".join(f"{name!r}: {value!r}" for name, value in reply.headers)
         said += "".join(itertools.chain.from_iterable((r.getMessage(), repr(r.args)) for r in self.caplog.records))
         said = said.replace(DEFAULT_ISSUER, "")  # the realm, which is no secret
-        pieces = _pieces(said, 1)
+        said_pieces = pieces(said)
         for secret in (*secrets, *secret_texts()):
-            if not pieces.isdisjoint(_pieces(secret, _STEP)):
+            if not said_pieces.isdisjoint(pieces(secret, STEP)):
                 assert not windows(said) & windows(secret)
 
     async def assert_unharmed(self) -> None:

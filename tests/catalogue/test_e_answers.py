@@ -10,11 +10,12 @@ from starlette.middleware.cors import CORSMiddleware
 
 from jwt_refresh_middleware import JWTRefreshMiddleware
 
+from ..leakage.pieces import windows
 from ..web.asgi import Reply, ask
 from ..web.problems import MEMBERS, TABLE, assert_form_error, assert_problem
 from ..web.support import SECRET, Service, Tokens
 from ..web.test_error_table import PROVOKE
-from .attack import Target, windows
+from .attack import Target
 from .forge import refresh_token
 
 PAGE = "https://app.example.com"

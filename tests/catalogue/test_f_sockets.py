@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from ..leakage.pieces import windows
 from ..web.asgi import HeaderList, Reply
 from ..web.problems import assert_problem
 from ..web.sockets.talking import RESPONSE, App, Talk
 from ..web.support import Service, Tokens
-from .attack import windows
 from .forge import token
 
 EVIL = {"origin": "https://evil.example"}

@@ -18,10 +18,10 @@ from jwt_refresh_middleware.refresh import RefreshSigner
 from jwt_refresh_middleware.stores.sqlite import SQLiteStore
 
 from ..kinds import KINDS, Servers, make_store
+from ..leakage.pieces import windows
 from ..servers import DatabaseServer, MariaDB, Postgres, Redis
 from ..web.problems import assert_problem
 from ..web.support import SECRET, CountingStore, Service, Tokens
-from .attack import windows
 from .test_h_life_cycle import line, nothing_lives, renewed
 from .test_h_stores import over
 

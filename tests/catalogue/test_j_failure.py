@@ -12,9 +12,10 @@ import pytest
 from jwt_refresh_middleware import Identity
 from jwt_refresh_middleware.errors import AuthError
 
+from ..leakage.pieces import windows
 from ..web.problems import assert_problem
 from ..web.support import SECRET, Clock, Service
-from .attack import Target, windows
+from .attack import Target
 from .forge import refresh_token, spare_bits, token
 
 

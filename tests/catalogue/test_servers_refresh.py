@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from ..leakage.pieces import windows
 from ..matrix.wire import Line
 from ..web.asgi import AGENT, CLIENT, Reply
 from ..web.problems import assert_problem, deletes_cookie
 from ..web.support import COOKIE, START, Tokens
 from . import served
-from .attack import windows
 from .forge import ALPHABET, token
 from .test_h_refresh_tokens import junk
 from .wire_log import assert_log_silent, leaks

@@ -3,7 +3,7 @@
 import secrets
 import time
 
-from .attack import windows
+from ..leakage.pieces import windows
 from .wire_service import Wire
 
 _PATIENCE = 20.0

@@ -15,11 +15,10 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-WINDOW = 16
-"""So many characters of a secret in a row are a leak; a shorter one, of at least :data:`SHORTEST`, as a whole."""
+from .pieces import PIECE, STEP, WINDOW, pieces
+
 SHORTEST = 8
-_PIECE = 8
-_STEP = WINDOW - _PIECE + 1
+"""A secret shorter than a window is a leak as a whole, if it has at least so many characters."""
 _DIFFERENT = 6  # different characters, of a secret that is worth looking for: no run of one letter is
 _MOST = 6_000
 _RUN = re.compile(r"[A-Za-z0-9_-]{16,}")
@@ -84,11 +83,11 @@ class Known:
         with self._lock:
             self._learn()
             for run in {*_RUN.findall(text)}:
-                if not self._pieces.keys().isdisjoint({run[at : at + _PIECE] for at in range(len(run) - _PIECE + 1)}):
+                if not self._pieces.keys().isdisjoint(pieces(run)):
                     yield from self._leaks_of(run)
             if self._word_pieces:
-                for at in range(0, len(text) - _PIECE + 1, _STEP):
-                    secret = self._word_pieces.get(text[at : at + _PIECE])
+                for at in range(0, len(text) - PIECE + 1, STEP):
+                    secret = self._word_pieces.get(text[at : at + PIECE])
                     if secret is not None and _shared(text, secret.text, at) >= WINDOW:
                         yield secret.kind
             for short, kind in self._short.items():
@@ -96,8 +95,8 @@ class Known:
                     yield kind
 
     def _leaks_of(self, run: str) -> Iterator[str]:
-        for at in range(len(run) - _PIECE + 1):
-            secret = self._pieces.get(run[at : at + _PIECE])
+        for at in range(len(run) - PIECE + 1):
+            secret = self._pieces.get(run[at : at + PIECE])
             if secret is not None and _shared(run, secret.text, at) >= WINDOW:
                 yield secret.kind
 
@@ -112,26 +111,26 @@ class Known:
             if len(text) < WINDOW:
                 _keep(self._short, {}, secret, ())
             elif _RUN.fullmatch(text):
-                _keep(self._runs, self._pieces, secret, range(0, len(text) - _PIECE + 1, _STEP))
+                _keep(self._runs, self._pieces, secret, range(0, len(text) - PIECE + 1, STEP))
             else:
-                _keep(self._words, self._word_pieces, secret, range(len(text) - _PIECE + 1))
+                _keep(self._words, self._word_pieces, secret, range(len(text) - PIECE + 1))
 
 
 def _keep(kinds: dict[str, str], pieces: dict[str, Secret], secret: Secret, places: range | tuple[()]) -> None:
     kinds[secret.text] = secret.kind
     for at in places:
-        pieces[secret.text[at : at + _PIECE]] = secret
+        pieces[secret.text[at : at + PIECE]] = secret
     if len(kinds) > _MOST:
         oldest = next(iter(kinds))
         del kinds[oldest]
-        for at in range(len(oldest) - _PIECE + 1):
-            if pieces.get(oldest[at : at + _PIECE], secret).text == oldest:
-                del pieces[oldest[at : at + _PIECE]]
+        for at in range(len(oldest) - PIECE + 1):
+            if pieces.get(oldest[at : at + PIECE], secret).text == oldest:
+                del pieces[oldest[at : at + PIECE]]
 
 
 def _shared(text: str, secret: str, at: int) -> int:
     """How many characters around ``at`` of ``text`` stand in ``secret`` in the same order: the piece, and more."""
-    most, piece = 0, text[at : at + _PIECE]
+    most, piece = 0, text[at : at + PIECE]
     before, behind = text[max(0, at - len(secret)) : at][::-1], text[at : at + len(secret)]
     place = secret.find(piece)
     while place >= 0:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ..rotation.support import QUICK
-from .known import WINDOW, Known
+from .known import Known
+from .pieces import WINDOW
 
 pytestmark = pytest.mark.case("J01")
 
