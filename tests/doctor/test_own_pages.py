@@ -29,7 +29,7 @@ def repository(surgery: Surgery) -> None:
 
 def test_the_example(surgery: Surgery) -> None:
     surgery.set(DATABASE=str(surgery.directory / "example.db"))
-    report = surgery.examine("example_app.app:create_app", factory=True, twice=True)
+    report = surgery.examine(f"{APPS}.example:create_app", factory=True, twice=True)
     assert report.findings == ()
     assert [*report.middlewares] == [
         "JWTRefreshMiddleware",
